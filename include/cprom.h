@@ -1,0 +1,479 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cprom: Prometheus metrics for C programs. The one header to include.
+ *
+ * Conventions, true of every call unless its comment says otherwise
+ *
+ *  - Failure: pointers are NULL, integers are -1, errno says the class and
+ *    cprom_error() the reason in a sentence. Nothing prints, exits or aborts.
+ *  - NULL handles are legal everywhere: updates do nothing, values are 0,
+ *    calls that must find something fail with EINVAL. A NULL registry is the
+ *    default registry.
+ *  - Strings and arrays that are passed in are copied; the caller keeps them.
+ *  - Strings are UTF-8 and end in NUL. Time is in seconds, memory in bytes.
+ *
+ * Which calls may run where
+ *
+ *    calls                                threads  in a signal handler  blocks
+ *    updates: inc add sub set observe     any      yes (1)              never
+ *    cprom_labels of an existing series   any      yes                  never
+ *    cprom_labels of a new series,        any      no                   never
+ *      remove, clear, unregister, *_new
+ *    value, scrape, render, textfile      any (2)  no                   never (3)
+ *    server calls                         one (4)  no                   as stated
+ *    registry_free                        one (5)  no                   never
+ *
+ *    (1) The first update that a thread makes in a registry may ask the
+ *        system for memory with mmap(2).
+ *    (2) One cprom_scrape belongs to one thread at a time.
+ *    (3) A textfile is written with blocking file I/O.
+ *    (4) One cprom_server belongs to one thread at a time.
+ *    (5) Nothing else may use that registry any more.
+ *
+ * After fork() parent and child each go on with their own copy of a private
+ * registry, and with one common copy of a shared one. Threads do not survive
+ * fork(), so a server that was started does not run in the child.
+ */
+#ifndef CPROM_H
+#define CPROM_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define CPROM_API __attribute__((visibility("default")))
+#define CPROM_MUST_USE __attribute__((warn_unused_result))
+
+typedef struct cprom_registry cprom_registry;
+typedef struct cprom_metric cprom_metric; /* any of the four types below */
+typedef struct cprom_counter cprom_counter;
+typedef struct cprom_gauge cprom_gauge;
+typedef struct cprom_histogram cprom_histogram;
+typedef struct cprom_summary cprom_summary;
+typedef struct cprom_collector cprom_collector;
+typedef struct cprom_sink cprom_sink;
+typedef struct cprom_scrape cprom_scrape;
+typedef struct cprom_server cprom_server;
+typedef struct cprom_request cprom_request;
+typedef struct cprom_response cprom_response;
+
+/* Lists, as options and label values take them. Empty is { NULL, 0 }. */
+typedef struct cprom_strings {
+	const char *const *items;
+	size_t count;
+} cprom_strings;
+
+typedef struct cprom_doubles {
+	const double *items;
+	size_t count;
+} cprom_doubles;
+
+#ifndef __cplusplus
+#define CPROM_STRINGS(...)                                                                         \
+	((cprom_strings){(const char *const[]){__VA_ARGS__},                                       \
+			 sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *)})
+#define CPROM_DOUBLES(...)                                                                         \
+	((cprom_doubles){(const double[]){__VA_ARGS__},                                            \
+			 sizeof((const double[]){__VA_ARGS__}) / sizeof(double)})
+#else
+/* Arguments must be constants: the array outlives the expression. */
+#define CPROM_STRINGS(...)                                                                         \
+	([]() -> cprom_strings {                                                                   \
+		static const char *const cprom_a_[] = {__VA_ARGS__};                               \
+		return {cprom_a_, sizeof(cprom_a_) / sizeof(cprom_a_[0])};                         \
+	}())
+#define CPROM_DOUBLES(...)                                                                         \
+	([]() -> cprom_doubles {                                                                   \
+		static const double cprom_a_[] = {__VA_ARGS__};                                    \
+		return {cprom_a_, sizeof(cprom_a_) / sizeof(cprom_a_[0])};                         \
+	}())
+#endif
+#define CPROM_LABELS(...) CPROM_STRINGS(__VA_ARGS__)    /* names; in .const_labels and samples: name, value, … */
+#define CPROM_BUCKETS(...) CPROM_DOUBLES(__VA_ARGS__)   /* upper bounds, ascending; +Inf is implied */
+#define CPROM_QUANTILES(...) CPROM_DOUBLES(__VA_ARGS__) /* 0 … 1, ascending */
+
+/*
+ * Why the last call of this thread failed, as one sentence without a final
+ * newline; "" before any failure. Valid until the next failing call of the thread.
+ */
+CPROM_API const char *cprom_error(void);
+
+/* The version of the library that is linked, such as "0.1.0". */
+CPROM_API const char *cprom_version(void);
+
+/* ---- registries ---------------------------------------------------------- */
+
+#define CPROM_DEFAULT_MAX_BYTES ((size_t)256 << 20)       /* of one private registry */
+#define CPROM_DEFAULT_MAX_SHARED_BYTES ((size_t)64 << 20) /* of one shared registry */
+#define CPROM_DEFAULT_MAX_SERIES 1000000                  /* of one registry */
+#define CPROM_DEFAULT_MAX_FAMILY_SERIES 100000            /* of one family */
+#define CPROM_DEFAULT_MAX_LANES 64
+#define CPROM_MAX_LANES 1024
+#define CPROM_MAX_REGISTRIES 1024    /* of one process at a time */
+#define CPROM_MAX_NAME_BYTES 1024    /* of a metric or label name */
+#define CPROM_MAX_LABELS 64          /* of one family */
+#define CPROM_MAX_LABEL_BYTES 16384  /* of one series: names, values and quotes, escaped */
+#define CPROM_MAX_BUCKETS 1024       /* of one histogram */
+#define CPROM_MAX_QUANTILES 64       /* of one summary */
+#define CPROM_MAX_AGE_BUCKETS 60     /* of one summary */
+
+typedef struct cprom_registry_options {
+	size_t size;
+	int shared;          /* memory is shared with processes forked later */
+	size_t max_series;   /* 0: CPROM_DEFAULT_MAX_SERIES */
+	size_t max_bytes;    /* 0: CPROM_DEFAULT_MAX_(SHARED_)BYTES; at most 32 GiB */
+	unsigned max_lanes;  /* threads that count without sharing; 0: CPROM_DEFAULT_MAX_LANES */
+	int self_metrics;    /* show the library's own metrics, as the default registry does */
+} cprom_registry_options;
+
+/*
+ * A new, empty registry. EINVAL: an option is out of range. ENOMEM: the
+ * system gave no memory. ENFILE: CPROM_MAX_REGISTRIES exist.
+ * A shared registry reserves address space for all of max_bytes, but uses
+ * memory only as it fills.
+ */
+CPROM_API CPROM_MUST_USE cprom_registry *cprom_registry_create(const cprom_registry_options *o);
+
+/* Gives all memory back; every handle into the registry becomes invalid. */
+CPROM_API void cprom_registry_free(cprom_registry *r);
+
+/*
+ * The registry that is meant where none is named. Made by the first call, with
+ * the process metrics and the library's own metrics in it; never freed.
+ */
+CPROM_API cprom_registry *cprom_default_registry(void);
+
+/* ---- metrics ------------------------------------------------------------- */
+
+#define CPROM_COMMON_OPTIONS                                                                       \
+	size_t size;                                                                               \
+	const char *name;                                                                          \
+	const char *help;                                                                          \
+	cprom_registry *registry;                                                                  \
+	cprom_strings labels;       /* label names */                                              \
+	cprom_strings const_labels; /* name, value, name, value, … on every series */              \
+	const char *unit;           /* base unit, such as "seconds" */                             \
+	size_t max_series           /* 0: CPROM_DEFAULT_MAX_FAMILY_SERIES */
+
+typedef struct cprom_counter_options {
+	CPROM_COMMON_OPTIONS;
+	double (*callback)(void *arg); /* asked for the value at scrape time; no labels then */
+	void *arg;
+} cprom_counter_options;
+
+typedef struct cprom_gauge_options {
+	CPROM_COMMON_OPTIONS;
+	double (*callback)(void *arg);
+	void *arg;
+} cprom_gauge_options;
+
+typedef struct cprom_histogram_options {
+	CPROM_COMMON_OPTIONS;
+	cprom_doubles buckets; /* none: .005 .01 .025 .05 .1 .25 .5 1 2.5 5 10 */
+} cprom_histogram_options;
+
+typedef struct cprom_summary_options {
+	CPROM_COMMON_OPTIONS;
+	cprom_doubles quantiles; /* none: count and sum only */
+	double max_age;          /* window of the quantiles in seconds; 0: 600 */
+	unsigned age_buckets;    /* parts of the window; 0: 5 */
+} cprom_summary_options;
+
+/*
+ * The metric of that definition in that registry: a new one, or the one that
+ * is there already if its definition is the same. Without labels the result is
+ * the metric itself and shows 0 from now on; with labels it is the parent that
+ * cprom_labels() and the calls after it take. The result stays valid until
+ * cprom_unregister() or cprom_registry_free().
+ *
+ * EINVAL: a name, label, bucket, quantile or option is not valid. EEXIST: the
+ * name, or one that its samples need (x_count of a histogram x), is taken by a
+ * different definition. ENOMEM: the registry's byte budget is used up.
+ */
+CPROM_API cprom_counter *cprom_counter_create(const cprom_counter_options *o);
+CPROM_API cprom_gauge *cprom_gauge_create(const cprom_gauge_options *o);
+CPROM_API cprom_histogram *cprom_histogram_create(const cprom_histogram_options *o);
+CPROM_API cprom_summary *cprom_summary_create(const cprom_summary_options *o);
+
+/* Any metric as a cprom_metric *; what the generic calls below are made of. */
+CPROM_API cprom_metric *cprom_metric_labels(cprom_metric *m, cprom_strings values);
+CPROM_API int cprom_metric_remove(cprom_metric *m, cprom_strings values);
+CPROM_API ssize_t cprom_metric_remove_matching(cprom_metric *m, const char *label, const char *value);
+CPROM_API int cprom_metric_clear(cprom_metric *m);
+CPROM_API int cprom_metric_unregister(cprom_metric *m);
+
+/*
+ * cprom_labels(metric, "GET", "200"): the child of these label values, in the
+ * order of .labels, made if it is new. It has the type of the metric and stays
+ * valid until it is removed. EINVAL: number of values, not UTF-8, too long.
+ * ENOMEM: no memory. Past a series limit, or without memory for one more, the
+ * result is the family's overflow child, all of whose values are "overflow".
+ *
+ * cprom_remove(metric, …): 0, or -1 with ENOENT. The child is invalid from now
+ * on, as after free(); an update through it does no harm beyond a false count.
+ * cprom_remove_matching(metric, label, value): how many were removed, or -1.
+ * cprom_clear(metric): removes every child. The overflow child always stays.
+ * cprom_unregister(metric): removes the whole family; its handles are invalid.
+ * A callback may still be running in another thread when it returns.
+ */
+
+/* Counters only grow. Fractions are kept apart, so whole numbers are exact to 2^64. */
+CPROM_API void cprom_counter_inc(cprom_counter *c);
+CPROM_API void cprom_counter_add(cprom_counter *c, double v); /* v ≥ 0, else dropped and counted */
+CPROM_API double cprom_counter_value(const cprom_counter *c);
+
+/* Gauges take any value, infinities and NaN included. One gauge is one atomic word. */
+CPROM_API void cprom_gauge_set(cprom_gauge *g, double v);
+CPROM_API void cprom_gauge_inc(cprom_gauge *g);
+CPROM_API void cprom_gauge_dec(cprom_gauge *g);
+CPROM_API void cprom_gauge_add(cprom_gauge *g, double v);
+CPROM_API void cprom_gauge_sub(cprom_gauge *g, double v);
+CPROM_API void cprom_gauge_set_max(cprom_gauge *g, double v); /* keeps the larger; NaN is dropped */
+CPROM_API void cprom_gauge_set_min(cprom_gauge *g, double v);
+CPROM_API void cprom_gauge_set_to_current_time(cprom_gauge *g); /* Unix time in seconds */
+CPROM_API double cprom_gauge_value(const cprom_gauge *g);
+
+/* Histograms count an observation in the first bucket with v ≤ bound. NaN is dropped and counted. */
+CPROM_API void cprom_histogram_observe(cprom_histogram *h, double v);
+CPROM_API void cprom_histogram_observe_many(cprom_histogram *h, double v, uint64_t n); /* v, n times */
+CPROM_API uint64_t cprom_histogram_count(const cprom_histogram *h);
+CPROM_API double cprom_histogram_sum(const cprom_histogram *h);
+
+/*
+ * Bucket bounds for .buckets, written to out[0 … count-1], +Inf not included.
+ * linear: start, start+width, …; exponential: start, start·factor, …;
+ * range: count bounds from min to max, each the same factor apart.
+ * An empty list and EINVAL if the arguments give no ascending bounds.
+ */
+CPROM_API cprom_doubles cprom_linear_buckets(double start, double width, size_t count, double *out);
+CPROM_API cprom_doubles cprom_exponential_buckets(double start, double factor, size_t count, double *out);
+CPROM_API cprom_doubles cprom_exponential_buckets_range(double min, double max, size_t count, double *out);
+
+/*
+ * Summaries: count and sum over the whole life, quantiles over a sliding window
+ * (NaN while it is empty), each within 1.1 % of a value that was observed.
+ */
+CPROM_API void cprom_summary_observe(cprom_summary *s, double v);
+CPROM_API uint64_t cprom_summary_count(const cprom_summary *s);
+CPROM_API double cprom_summary_sum(const cprom_summary *s);
+CPROM_API double cprom_summary_quantile(const cprom_summary *s, double q); /* NaN: none to give */
+
+/* ---- collectors ---------------------------------------------------------- */
+
+typedef enum cprom_type {
+	CPROM_TYPE_COUNTER = 1,
+	CPROM_TYPE_GAUGE,
+	CPROM_TYPE_HISTOGRAM,
+	CPROM_TYPE_SUMMARY,
+	CPROM_TYPE_UNTYPED,
+} cprom_type;
+
+typedef struct cprom_collector_options {
+	size_t size;
+	void (*collect)(cprom_sink *out, void *arg);
+	void *arg;
+	cprom_registry *registry;
+	void (*release)(void *arg); /* called once, when no scrape uses arg any more */
+} cprom_collector_options;
+
+/*
+ * A function that is called in every scrape, by the thread that scrapes, to
+ * emit whole families. No lock is held meanwhile: it may use every call of the
+ * library, also register and unregister. Several scrapes may run it at once.
+ * EINVAL: no function. ENOMEM: the registry's byte budget is used up.
+ */
+CPROM_API cprom_collector *cprom_collector_create(const cprom_collector_options *o);
+
+/*
+ * No scrape that starts later runs it. One that runs it now goes on: arg must
+ * live until .release is called, which may be before this returns.
+ */
+CPROM_API void cprom_collector_unregister(cprom_collector *c);
+
+typedef struct cprom_sample {
+	size_t size;
+	double value;           /* counter, gauge, untyped */
+	cprom_strings labels;   /* name, value, name, value, … */
+	int64_t timestamp_ms;   /* since the Unix epoch; 0: none, as is right for most */
+	cprom_doubles bounds;   /* histogram: upper bounds without +Inf */
+	const uint64_t *counts; /* histogram: bounds.count + 1 counts, not cumulative */
+	cprom_doubles quantiles; /* summary */
+	const double *values;    /* summary: one per quantile */
+	uint64_t count;          /* summary */
+	double sum;              /* histogram, summary */
+} cprom_sample;
+
+/*
+ * Inside a collector: begins a family; cprom_sink_sample() then adds samples to
+ * it. A family or sample that is not valid, or that is in the page already, is
+ * left out, counted in the library's own metrics, and -1 with EINVAL or EEXIST
+ * is returned. A family without samples is not shown.
+ */
+CPROM_API int cprom_sink_family(cprom_sink *out, cprom_type type, const char *name, const char *help);
+CPROM_API int cprom_sink_add(cprom_sink *out, const cprom_sample *s);
+
+/* The collector could not do its work: all that it emitted in this scrape is left out. */
+CPROM_API void cprom_sink_fail(cprom_sink *out, const char *why);
+
+/*
+ * The process_* metrics of a registry (the default registry starts with them).
+ * Each is left out where the system does not tell. 0, or -1 with ENOMEM.
+ */
+CPROM_API int cprom_process_enable(cprom_registry *r);
+CPROM_API int cprom_process_disable(cprom_registry *r);
+
+typedef struct cprom_build_info_options {
+	size_t size;
+	const char *application; /* "myd" gives myd_build_info */
+	const char *version;
+	const char *revision;
+	const char *branch;
+	cprom_registry *registry;
+} cprom_build_info_options;
+
+/* A gauge <application>_build_info of value 1 with the given texts as labels. */
+CPROM_API cprom_gauge *cprom_build_info_create(const cprom_build_info_options *o);
+
+/* ---- output -------------------------------------------------------------- */
+
+/*
+ * One pass over a registry, pulled by the caller. accept is an HTTP Accept
+ * value or NULL. read() gives at most n bytes, 0 at the end of the page, -1
+ * with ENOMEM; it never waits. Memory stays constant, whatever the page's size;
+ * only a collector's own output is held as a whole.
+ * A series that is made after open() is not in the page.
+ */
+CPROM_API CPROM_MUST_USE cprom_scrape *cprom_scrape_open(cprom_registry *r, const char *accept);
+CPROM_API const char *cprom_scrape_content_type(const cprom_scrape *s);
+CPROM_API ssize_t cprom_scrape_read(cprom_scrape *s, void *buf, size_t n);
+CPROM_API void cprom_scrape_close(cprom_scrape *s);
+
+/* The whole page, ending in NUL, to be freed with free(). *len, if len is not NULL, is its length. */
+CPROM_API CPROM_MUST_USE char *cprom_render(cprom_registry *r, const char *accept, size_t *len);
+
+/*
+ * Writes the page to path at once or not at all: a temporary file beside it,
+ * fsync, rename. Mode 0644 less the umask. errno as of open, write, fsync, rename.
+ */
+CPROM_API int cprom_write_textfile(cprom_registry *r, const char *path);
+
+/* ---- server -------------------------------------------------------------- */
+
+typedef struct cprom_server_options {
+	size_t size;
+	const char *address;
+	cprom_registry *registry;
+	const char *path; /* NULL: "/metrics" */
+	/* Answers other paths: 0 if it did, -1 for 404. Runs in the server's thread. */
+	int (*handler)(cprom_request *request, cprom_response *response, void *arg);
+	void *handler_arg;
+	unsigned max_connections;  /* 0: 256; the longest idle one makes room for a new one */
+	unsigned max_scrapes;      /* pages under way at a time, more get 503; 0: 16 */
+	unsigned head_timeout_ms;  /* for a whole request head; 0: 10 s */
+	unsigned idle_timeout_ms;  /* between requests; 0: 300 s */
+	unsigned write_timeout_ms; /* without progress of a reader; 0: 30 s */
+	unsigned stop_timeout_ms;  /* for answers under way at stop; 0: 5 s */
+	unsigned socket_mode;      /* of a Unix socket; 0: 0660 */
+} cprom_server_options;
+
+/*
+ * A server for the registry's page, GET and HEAD on .path, beside a page at "/"
+ * that links to it and "/-/healthy". Address: "127.0.0.1:9464", "[::1]:9464",
+ * ":9464" (all interfaces), "localhost:0" (any free port), "unix:/path",
+ * "unix:@abstract", "fd:3" (a listening socket, which the server then owns).
+ *
+ * start: with a thread of its own, in which all signals are blocked.
+ * open: without; poll cprom_server_fd() for reading, then call step().
+ * EINVAL: address or option. Else errno as of socket, bind, listen; the
+ * message names the address.
+ */
+CPROM_API cprom_server *cprom_server_start_with(const cprom_server_options *o);
+CPROM_API cprom_server *cprom_server_open_with(const cprom_server_options *o);
+
+CPROM_API int cprom_server_fd(const cprom_server *s);             /* owned by the server */
+CPROM_API int cprom_server_step(cprom_server *s, int timeout_ms); /* as epoll_wait: -1 waits; 0, or -1 */
+CPROM_API int cprom_server_port(const cprom_server *s);           /* 0: a Unix socket; -1: NULL */
+
+/*
+ * Stops listening, lets answers under way finish for at most stop_timeout_ms,
+ * then frees all. In a child of fork() it frees the child's copy only.
+ */
+CPROM_API void cprom_server_stop(cprom_server *s);
+
+/* Inside a handler; the strings live until it returns. */
+CPROM_API const char *cprom_request_method(const cprom_request *q);
+CPROM_API const char *cprom_request_path(const cprom_request *q);  /* decoded, without the query */
+CPROM_API const char *cprom_request_query(const cprom_request *q); /* raw, "" if none */
+CPROM_API const char *cprom_request_header(const cprom_request *q, const char *name); /* NULL if none */
+CPROM_API void cprom_response_status(cprom_response *p, int status);            /* 200 unless set */
+CPROM_API int cprom_response_header(cprom_response *p, const char *name, const char *value);
+CPROM_API int cprom_response_write(cprom_response *p, const void *data, size_t n);
+CPROM_API int cprom_response_text(cprom_response *p, const char *text);
+
+/* ---- timing -------------------------------------------------------------- */
+
+/*
+ * A running stopwatch (CLOCK_MONOTONIC) for a histogram, summary or gauge, or
+ * for none yet. Plain data on the caller's stack.
+ */
+typedef struct cprom_timer {
+	cprom_metric *metric;
+	double start;
+} cprom_timer;
+
+CPROM_API cprom_timer cprom_metric_timer(cprom_metric *m);
+CPROM_API double cprom_timer_observe(cprom_timer *t); /* seconds; records once, then is discarded */
+CPROM_API double cprom_metric_timer_observe(cprom_timer *t, cprom_metric *m); /* … with the labels known now */
+CPROM_API void cprom_timer_discard(cprom_timer *t);
+
+/*
+ * Calls, errors, in-progress and latency of one operation: NAME_calls_total,
+ * NAME_errors_total, NAME_in_progress and the histogram NAME_seconds.
+ * The pointers are NULL where a family could not be made, and may be used as
+ * any other metric.
+ */
+typedef struct cprom_instrument {
+	cprom_counter *calls;
+	cprom_counter *errors;
+	cprom_gauge *in_progress;
+	cprom_histogram *seconds;
+} cprom_instrument;
+
+typedef struct cprom_instrument_options {
+	size_t size;
+	const char *name;
+	const char *help;
+	cprom_registry *registry;
+	cprom_strings labels;
+	cprom_strings const_labels;
+	cprom_doubles buckets;
+	size_t max_series;
+} cprom_instrument_options;
+
+/* 0, or -1 with errno as of the first family that could not be made; none is left half-made. */
+CPROM_API int cprom_instrument_create(cprom_instrument *out, const cprom_instrument_options *o);
+
+/* The same instrument for one combination of label values. */
+CPROM_API cprom_instrument cprom_instrument_child(const cprom_instrument *i, cprom_strings values);
+
+/* One call under way: begin counts it, end records it. */
+typedef struct cprom_call {
+	cprom_instrument instrument;
+	double start;
+	int failed; /* set by the call's own code, or by the decorator from its result */
+} cprom_call;
+
+CPROM_API cprom_call cprom_call_begin(const cprom_instrument *i);
+CPROM_API void cprom_call_end(cprom_call *c);
+
+#ifdef __cplusplus
+}
+#endif
+
+#include <cprom_macros.h>
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * atomic: the only door to atomic operations; the order is in the name.
+ *
+ * Everything that threads or processes share is read and written through these
+ * names alone, so that a second implementation of this header can hand each
+ * operation to a scheduler. Orders follow C11; where a bare name would hide
+ * one, it is spelled out. There are two fences, a pair (see below).
+ */
+#ifndef CPROMI_ATOMIC_H
+#define CPROMI_ATOMIC_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef _Atomic(uint32_t) atomic_u32;
+typedef _Atomic(uint64_t) atomic_u64;
+typedef _Atomic(uintptr_t) atomic_ptr; /* a pointer with tag bits, or a plain one */
+
+#define load_relaxed(p) atomic_load_explicit((p), memory_order_relaxed)
+#define load_acquire(p) atomic_load_explicit((p), memory_order_acquire)
+#define load_seq_cst(p) atomic_load_explicit((p), memory_order_seq_cst)
+
+#define store_relaxed(p, v) atomic_store_explicit((p), (v), memory_order_relaxed)
+#define store_release(p, v) atomic_store_explicit((p), (v), memory_order_release)
+#define store_seq_cst(p, v) atomic_store_explicit((p), (v), memory_order_seq_cst)
+
+#define add_relaxed(p, v) atomic_fetch_add_explicit((p), (v), memory_order_relaxed)
+#define add_acq_rel(p, v) atomic_fetch_add_explicit((p), (v), memory_order_acq_rel)
+#define sub_relaxed(p, v) atomic_fetch_sub_explicit((p), (v), memory_order_relaxed)
+#define exchange_relaxed(p, v) atomic_exchange_explicit((p), (v), memory_order_relaxed)
+#define exchange_acq_rel(p, v) atomic_exchange_explicit((p), (v), memory_order_acq_rel)
+
+/* On failure *expected holds what was found, read with the second order. */
+#define cas_relaxed(p, expected, v)                                                                \
+	atomic_compare_exchange_strong_explicit((p), (expected), (v), memory_order_relaxed,        \
+						memory_order_relaxed)
+#define cas_acq_rel(p, expected, v)                                                                \
+	atomic_compare_exchange_strong_explicit((p), (expected), (v), memory_order_acq_rel,        \
+						memory_order_acquire)
+#define cas_seq_cst(p, expected, v)                                                                \
+	atomic_compare_exchange_strong_explicit((p), (expected), (v), memory_order_seq_cst,        \
+						memory_order_seq_cst)
+
+/*
+ * The asymmetric pair: if A stores x, fence_light(), loads y, and B stores y,
+ * fence_heavy(), loads x, then at least one of them sees the other's store.
+ * Where membarrier(2) works the light side costs nothing but a compiler barrier
+ * and the heavy side a system call; else both are full fences. These are the
+ * only loose fences of the library: there is no operation for the light side
+ * to sit on that would be free.
+ */
+#define fence_full() atomic_thread_fence(memory_order_seq_cst)
+#define fence_compiler() atomic_signal_fence(memory_order_seq_cst)
+
+/*
+ * Adds to a word that only the calling thread writes, as one instruction where
+ * the machine has one, so that a signal handler cannot tear it. Release order:
+ * what the thread stored before is visible before the sum. Pairs with
+ * load_acquire.
+ */
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__) && !defined(CPROM_PORTABLE_ATOMICS)
+static inline void
+add_owned_release(atomic_u64 *p, uint64_t v)
+{
+	__asm__ volatile("addq %1, %0" : "+m"(*(volatile uint64_t *)p) : "er"(v) : "memory", "cc");
+}
+#else
+static inline void
+add_owned_release(atomic_u64 *p, uint64_t v)
+{
+	store_release(p, load_relaxed(p) + v);
+}
+#endif
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * clock: the time, for durations (monotonic) and for people (real).
+ */
+#include "clock.h"
+
+#include <time.h>
+
+static struct timespec
+now(clockid_t clock)
+{
+	struct timespec t = {0, 0};
+
+	clock_gettime(clock, &t);
+	return t;
+}
+
+double
+cpromi_monotonic_seconds(void)
+{
+	struct timespec t = now(CLOCK_MONOTONIC);
+
+	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+int64_t
+cpromi_monotonic_ms(void)
+{
+	struct timespec t = now(CLOCK_MONOTONIC);
+
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+uint64_t
+cpromi_monotonic_coarse_ns(void)
+{
+	struct timespec t = now(CLOCK_MONOTONIC_COARSE);
+
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+double
+cpromi_unix_seconds(void)
+{
+	struct timespec t = now(CLOCK_REALTIME);
+
+	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
