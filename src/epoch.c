@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * epoch: memory is used again only after every reader that could see it has left.
+ */
+#include "epoch.h"
+
+#include <errno.h>
+#include <linux/membarrier.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define ADVANCE_INTERVAL 64
+
+bool cpromi_epoch_membarrier;
+
+static bool
+membarrier(int command)
+{
+	int saved = errno;
+	bool done = syscall(SYS_membarrier, command, 0, 0) == 0;
+
+	errno = saved;
+	return done;
+}
+
+void
+cpromi_epoch_after_fork(void)
+{
+	cpromi_epoch_membarrier = membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
+}
+
+void
+cpromi_epoch_init(struct epoch *e, struct lanes *l, size_t link_offset,
+		  void (*reclaim)(struct epoch *e, void *object))
+{
+	e->lanes = l;
+	e->link_offset = link_offset;
+	e->reclaim = reclaim;
+	/* Readers in other processes are out of a private membarrier's reach. */
+	e->asymmetric = !l->region->shared;
+	store_relaxed(&e->global, 3); /* 0 means outside; the lists start at 0 */
+}
+
+struct seat *
+cpromi_epoch_seat(struct epoch *e)
+{
+	struct lane_cache *c = cpromi_lane_attach(e->lanes);
+
+	return c == NULL ? NULL : c->seat;
+}
+
+static atomic_u32 *
+link_of(const struct epoch *e, void *object)
+{
+	return (atomic_u32 *)((char *)object + e->link_offset);
+}
+
+static void
+reclaim_list(struct epoch *e, region_ref first)
+{
+	while (first != 0) {
+		void *object = cpromi_region_at(e->lanes->region, first);
+
+		first = load_relaxed(link_of(e, object));
+		e->reclaim(e, object);
+	}
+}
+
+void
+cpromi_epoch_retire(struct epoch *e, void *object)
+{
+	region_ref ref = cpromi_region_ref(e->lanes->region, object);
+	uint64_t now = load_seq_cst(&e->global); /* after the object was unlinked: E3 */
+	atomic_u64 *head = &e->retired[now % 3];
+	uint64_t old = load_acquire(head);
+	bool same;
+
+	do {
+		same = old >> 32 == (uint32_t)now;
+		store_relaxed(link_of(e, object), same ? (uint32_t)old : 0);
+		/* Release: the link and all that led here. Pairs with the acquire of who takes it. */
+	} while (!cas_acq_rel(head, &old, now << 32 | ref));
+	/* What stood there is of epoch now-3 or older: E4. */
+	if (!same)
+		reclaim_list(e, (region_ref)old);
+	if (add_relaxed(&e->count, 1) % ADVANCE_INTERVAL == ADVANCE_INTERVAL - 1)
+		cpromi_epoch_advance(e);
+}
+
+/* May the global epoch leave *arg behind, as far as this seat goes? */
+static bool
+does_not_hinder(struct seat *s, void *arg)
+{
+	uint64_t epoch = load_acquire(&s->epoch); /* pairs with the release in leave */
+
+	return epoch == 0 || epoch == *(uint64_t *)arg || cpromi_seat_reap(s);
+}
+
+static void
+heavy_fence(const struct epoch *e)
+{
+	if (!e->asymmetric || !cpromi_epoch_membarrier ||
+	    !membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED))
+		fence_full();
+}
+
+void
+cpromi_epoch_advance(struct epoch *e)
+{
+	uint64_t now = load_seq_cst(&e->global);
+	atomic_u64 *head;
+	uint64_t old;
+
+	heavy_fence(e);
+	if (!cpromi_lanes_each_seat(e->lanes, does_not_hinder, &now))
+		return;
+	if (!cas_seq_cst(&e->global, &now, now + 1))
+		return;
+	/* The global epoch is now+1 or more: what is of now-1 or older may go (E3). */
+	head = &e->retired[(now + 2) % 3];
+	old = load_acquire(head);
+	if ((uint32_t)old != 0 && (uint32_t)((uint32_t)(now - 1) - (old >> 32)) < INT32_MAX &&
+	    cas_acq_rel(head, &old, old & ~(uint64_t)UINT32_MAX))
+		reclaim_list(e, (region_ref)old);
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * epoch: memory is used again only after every reader that could see it has left.
+ *
+ * Epoch-based reclamation after K. Fraser, "Practical lock-freedom" (2004), §5.2.3,
+ * with the lists of retired objects in the region, so that any process goes on
+ * where another one died.
+ *
+ * Invariants
+ *  E1  A thread reads what it did not make only between enter and leave; its
+ *      seat's epoch word then holds the global epoch as it read it on entering.
+ *  E2  The global epoch goes from e to e+1 only if every seat is outside or at e.
+ *      So while a thread is inside at e, the global epoch is e or e+1.
+ *  E3  An object is retired after it can no longer be reached, under the global
+ *      epoch t that is read then. Who can still see it was inside before that,
+ *      at t or less. When the global epoch is t+2, all of them have left.
+ *  E4  List t mod 3 carries t in its head. Objects of t are pushed while the
+ *      global epoch is t or t+1 (E2); the list is taken when it is t+2 or more,
+ *      by a compare-and-swap on the head, which an object of another epoch fails.
+ *
+ * E1 needs the store of the epoch word to be visible before the reads that
+ * follow, E2 the reads of the epoch words after what was unlinked before: the
+ * asymmetric pair of fences, membarrier(2) where the system has it.
+ *
+ * Progress: enter and leave are wait-free (the first time of a thread lock-free),
+ * retire is lock-free. A thread that stops inside delays the re-use of memory, not
+ * any other thread; one that dies inside is found out and its seat freed.
+ */
+#ifndef CPROMI_EPOCH_H
+#define CPROMI_EPOCH_H
+
+#include "lane.h"
+
+struct epoch {
+	atomic_u64 global;
+	atomic_u64 retired[3]; /* epoch (low 32 bits) << 32 | reference of the first: E4 */
+	atomic_u32 count;      /* retired since the last attempt to go on */
+	bool asymmetric;       /* constant: membarrier(2) reaches all readers */
+	struct lanes *lanes;
+	/* Gives the object back; or retires it again if it cannot be given back yet. */
+	void (*reclaim)(struct epoch *e, void *object);
+	size_t link_offset; /* of the 32-bit word in an object that links the list */
+};
+
+/* Where a thread stands between enter and leave; plain data on its stack. */
+struct epoch_guard {
+	struct seat *seat;
+	bool outermost; /* enter inside enter, as in a signal handler, leaves the word alone */
+};
+
+extern bool cpromi_epoch_membarrier; /* this process is registered for it */
+
+void cpromi_epoch_init(struct epoch *e, struct lanes *l, size_t link_offset,
+		       void (*reclaim)(struct epoch *e, void *object));
+
+/* Registers the process for membarrier(2): at the start and in a forked child. */
+void cpromi_epoch_after_fork(void);
+
+/* The calling thread's seat when it is not in the cache; NULL without memory. */
+struct seat *cpromi_epoch_seat(struct epoch *e) COLD;
+
+static inline bool
+cpromi_epoch_enter(struct epoch *e, struct epoch_guard *g)
+{
+	struct lane_cache *c = cpromi_lane_cached(e->lanes->number);
+
+	g->seat = LIKELY(c->number == e->lanes->number) ? c->seat : cpromi_epoch_seat(e);
+	if (UNLIKELY(g->seat == NULL))
+		return false;
+	g->outermost = load_relaxed(&g->seat->epoch) == 0;
+	if (!g->outermost)
+		return true;
+	store_relaxed(&g->seat->epoch, load_relaxed(&e->global));
+	if (LIKELY(e->asymmetric && cpromi_epoch_membarrier))
+		fence_compiler(); /* light side; the heavy one is in cpromi_epoch_advance() */
+	else
+		fence_full();
+	return true;
+}
+
+static inline void
+cpromi_epoch_leave(struct epoch_guard *g)
+{
+	/* Release: the reads are done. Pairs with load_acquire in advance. */
+	if (g->outermost)
+		store_release(&g->seat->epoch, 0);
+}
+
+/* Hands over an object that can no longer be reached. Inside an epoch only. */
+void cpromi_epoch_retire(struct epoch *e, void *object);
+
+/* Tries to go on to the next epoch and reclaims what that sets free. */
+void cpromi_epoch_advance(struct epoch *e);
+
+#endif

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * escape: which texts are legal, and how they are written into a page.
+ */
+#include "escape.h"
+
+#include <cprom.h>
+#include <string.h>
+
+/*
+ * Length of the character at p, 0 if it is none. Unicode 15, table 3-7
+ * ("Well-formed UTF-8 byte sequences"): only the second byte has odd limits.
+ */
+static size_t
+utf8_length(const unsigned char *p, size_t n)
+{
+	unsigned char low = 0x80, high = 0xBF;
+	size_t length = p[0] < 0x80 ? 1 : p[0] < 0xE0 ? 2 : p[0] < 0xF0 ? 3 : 4;
+
+	if (length == 1)
+		return 1;
+	if (p[0] < 0xC2 || p[0] > 0xF4 || length > n)
+		return 0;
+	if (p[0] == 0xE0)
+		low = 0xA0;
+	else if (p[0] == 0xED)
+		high = 0x9F;
+	else if (p[0] == 0xF0)
+		low = 0x90;
+	else if (p[0] == 0xF4)
+		high = 0x8F;
+	if (p[1] < low || p[1] > high)
+		return 0;
+	for (size_t i = 2; i < length; i++)
+		if ((p[i] & 0xC0) != 0x80)
+			return 0;
+	return length;
+}
+
+bool
+cpromi_utf8_valid(const char *text, size_t n)
+{
+	const unsigned char *p = (const unsigned char *)text;
+	size_t length;
+
+	for (; n > 0; p += length, n -= length) {
+		length = utf8_length(p, n);
+		if (length == 0)
+			return false;
+	}
+	return true;
+}
+
+static bool
+is_letter(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+
+static bool
+name_valid(const char *name, bool colon)
+{
+	size_t n = 0;
+
+	if (name == NULL)
+		return false;
+	for (; name[n] != '\0'; n++) {
+		bool digit = name[n] >= '0' && name[n] <= '9';
+
+		if (!is_letter(name[n]) && !(colon && name[n] == ':') && !(digit && n > 0))
+			return false;
+		if (n == CPROM_MAX_NAME_BYTES)
+			return false;
+	}
+	return n > 0;
+}
+
+bool
+cpromi_metric_name_valid(const char *name)
+{
+	return name_valid(name, true);
+}
+
+bool
+cpromi_label_name_valid(const char *name)
+{
+	return name_valid(name, false);
+}
+
+size_t
+cpromi_escape(const char *text, size_t n, bool quotes, char *out)
+{
+	size_t length = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		char c = text[i];
+		bool escaped = c == '\\' || c == '\n' || (quotes && c == '"');
+
+		if (escaped && out != NULL)
+			out[length] = '\\';
+		length += escaped;
+		if (out != NULL)
+			out[length] = c == '\n' ? 'n' : c;
+		length++;
+	}
+	return length;
+}

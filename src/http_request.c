@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * http_request: a request as a handler sees it, as C strings made in place in the connection's buffer.
+ *
+ * Nothing is copied: behind each part of a head stands a byte that is not
+ * needed any more (a blank, '?', CR or LF), and it becomes the string's NUL.
+ * NUL cannot be in a good head, so the fields can still be walked afterwards: a
+ * line ends at its first LF or NUL, and what lies between that and the next
+ * name is CR, LF, NUL and blanks.
+ */
+#include "http_request.h"
+
+#include "error.h"
+#include "platform.h"
+
+#include <errno.h>
+
+static int
+hex_value(char c)
+{
+	static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+	const char *at = c == '\0' ? NULL : strchr(digits, c);
+
+	return at == NULL ? -1 : (int)((at - digits) & 15);
+}
+
+/* Decodes %-escapes of s in place, ends it with NUL; false if one is broken or is NUL. */
+static bool
+decode(char *s, size_t n)
+{
+	size_t to = 0;
+
+	for (size_t i = 0; i < n; i++, to++) {
+		int high;
+		int low;
+
+		s[to] = s[i];
+		if (s[i] != '%')
+			continue;
+		if (n - i < 3)
+			return false;
+		high = hex_value(s[i + 1]);
+		low = hex_value(s[i + 2]);
+		if (high < 0 || low < 0 || high + low == 0)
+			return false;
+		s[to] = (char)(high * 16 + low);
+		i += 2;
+	}
+	s[to] = '\0';
+	return true;
+}
+
+int
+cpromi_http_request_open(struct cprom_request *q, const struct http_head *h, char *text)
+{
+	*q = (struct cprom_request){.text = text, .head = h, .path = "/", .query = ""};
+	text[h->name.at + h->name.n] = '\0';
+	q->method = text + h->name.at;
+	if (h->query.at > 0) {
+		text[h->query.at + h->query.n] = '\0';
+		q->query = text + h->query.at;
+	}
+	if (h->path.n > 0) {
+		q->path = text + h->path.at;
+		return decode(text + h->path.at, h->path.n) ? 0 : -1;
+	}
+	return 0;
+}
+
+static bool
+is_line_end(char c)
+{
+	return c == '\0' || c == '\n';
+}
+
+/*
+ * The value of the next field of that name at or behind *at, as a string;
+ * *at goes behind it. NULL: there is none.
+ */
+static char *
+next_field(const struct cprom_request *q, const char *name, size_t *at)
+{
+	char *end = q->text + q->head->end;
+	char *p = q->text + *at;
+
+	for (;;) {
+		char *begin;
+		size_t n = 0;
+
+		while (p < end && (is_line_end(*p) || *p == '\r' || *p == ' ' || *p == '\t'))
+			p++;
+		if (p == end)
+			return NULL;
+		begin = p;
+		while (!is_line_end(*p))
+			p++;
+		*at = (size_t)(p - q->text);
+		while (name[n] != '\0' && ((begin[n] ^ name[n]) & ~0x20) == 0 && begin[n] != ':')
+			n++;
+		if (name[n] != '\0' || begin[n] != ':')
+			continue;
+		begin += n + 1;
+		while (*begin == ' ' || *begin == '\t')
+			begin++;
+		while (p > begin && (p[-1] == '\r' || p[-1] == ' ' || p[-1] == '\t'))
+			p--;
+		*p = '\0';
+		return begin;
+	}
+}
+
+void
+cpromi_http_request_join(const struct cprom_request *q, const char *name, struct http_buffer *out)
+{
+	size_t at = q->head->fields;
+	const char *value;
+	bool first = true;
+
+	while ((value = next_field(q, name, &at)) != NULL) {
+		if (!first)
+			cpromi_http_buffer_text(out, ",");
+		cpromi_http_buffer_text(out, value);
+		first = false;
+	}
+	if (!first)
+		cpromi_http_buffer_add(out, "", 1);
+}
+
+static const char *
+missing_request(void)
+{
+	cpromi_fail(EINVAL, "a request is needed");
+	return NULL;
+}
+
+const char *
+cprom_request_method(const cprom_request *q)
+{
+	return q != NULL ? q->method : missing_request();
+}
+
+const char *
+cprom_request_path(const cprom_request *q)
+{
+	return q != NULL ? q->path : missing_request();
+}
+
+const char *
+cprom_request_query(const cprom_request *q)
+{
+	return q != NULL ? q->query : missing_request();
+}
+
+const char *
+cprom_request_header(const cprom_request *q, const char *name)
+{
+	size_t at;
+
+	if (q == NULL || name == NULL)
+		return missing_request();
+	at = q->head->fields;
+	return next_field(q, name, &at);
+}

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lane: which thread writes which lane, and where it announces what it reads.
+ */
+#include "lane.h"
+
+#include "epoch.h"
+
+#include <cprom.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define SLOTS CPROM_MAX_REGISTRIES
+#define SLOT_BITS 10
+#define ROW_SEATS 64
+#define RETRY_INTERVAL 1024
+
+/*
+ * The table of this process' registries, for threads that end: they must reach
+ * each registry that they have a seat in, unless it was freed.
+ * state: number << 32 | alive << 31 | how many hold it (the registry itself is one).
+ * A slot is free when it is not alive and nobody holds it.
+ */
+struct slot {
+	atomic_u64 state;
+	struct lanes *lanes; /* set before alive, read by holders */
+};
+
+#define ALIVE ((uint64_t)1 << 31)
+#define HOLDERS (ALIVE - 1)
+
+_Static_assert(SLOTS == 1 << SLOT_BITS, "a slot has SLOT_BITS bits");
+_Static_assert(sizeof(struct seat) == CACHE_LINE, "seats share no cache line");
+
+THREAD_LOCAL struct lane_cache cpromi_lane_cache[LANE_CACHE];
+static THREAD_LOCAL bool evicted; /* a cache entry with a seat was overwritten */
+static struct slot slots[SLOTS];
+static pthread_key_t exit_key;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static uint64_t
+own_identity(void)
+{
+	return (uint64_t)(uint32_t)getpid() << 32 | (uint32_t)syscall(SYS_gettid);
+}
+
+static bool
+is_alive(uint64_t owner)
+{
+	int saved = errno;
+	bool alive = syscall(SYS_tgkill, (pid_t)(owner >> 32), (pid_t)(uint32_t)owner, 0) == 0 ||
+		     errno != ESRCH;
+
+	errno = saved;
+	return alive;
+}
+
+/* ---- the table ------------------------------------------------------------ */
+
+static struct lanes *
+hold(uint32_t number)
+{
+	struct slot *slot = &slots[number % SLOTS];
+	uint64_t state = load_acquire(&slot->state);
+
+	do {
+		if (state >> 32 != number || !(state & ALIVE))
+			return NULL;
+	} while (!cas_acq_rel(&slot->state, &state, state + 1));
+	return slot->lanes;
+}
+
+static void
+let_go(uint32_t number, uint64_t also_clear)
+{
+	struct slot *slot = &slots[number % SLOTS];
+	struct region *region = slot->lanes->region;
+	uint64_t left = add_acq_rel(&slot->state, -(also_clear + 1)) - (also_clear + 1);
+
+	if (!(left & ALIVE) && (left & HOLDERS) == 0)
+		cpromi_region_destroy(region);
+}
+
+void
+cpromi_lanes_close(struct lanes *l)
+{
+	let_go(l->number, ALIVE);
+}
+
+/* ---- leaving -------------------------------------------------------------- */
+
+static bool
+leave_if_mine(struct seat *s, void *arg)
+{
+	if (load_relaxed(&s->owner) == *(uint64_t *)arg) {
+		store_relaxed(&s->epoch, 0);
+		store_release(&s->owner, 0); /* L2 */
+	}
+	return true;
+}
+
+static void
+leave_registry(uint32_t number, uint64_t me)
+{
+	struct lanes *l = hold(number);
+
+	if (l == NULL)
+		return;
+	cpromi_lanes_each_seat(l, leave_if_mine, &me);
+	let_go(number, 0);
+}
+
+/* At the end of a thread: gives all its seats back, with what was counted. */
+static void
+leave_all(void *unused)
+{
+	uint64_t me = own_identity();
+	sigset_t all, old;
+
+	(void)unused;
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &old); /* a handler must not update in between */
+	for (unsigned i = 0; i < LANE_CACHE; i++)
+		if (cpromi_lane_cache[i].number != 0)
+			leave_registry(cpromi_lane_cache[i].number, me);
+	for (unsigned i = 0; evicted && i < SLOTS; i++)
+		leave_registry((uint32_t)(load_acquire(&slots[i].state) >> 32), me);
+	memset(cpromi_lane_cache, 0, sizeof(cpromi_lane_cache));
+	evicted = false;
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+/* ---- fork ----------------------------------------------------------------- */
+
+static bool
+vacate(struct seat *s, void *unused)
+{
+	(void)unused;
+	store_relaxed(&s->epoch, 0);
+	store_relaxed(&s->owner, 0);
+	return true;
+}
+
+static void
+after_fork_in_child(void)
+{
+	memset(cpromi_lane_cache, 0, sizeof(cpromi_lane_cache));
+	evicted = false;
+	cpromi_epoch_after_fork();
+	for (unsigned i = 0; i < SLOTS; i++) {
+		uint64_t state = load_acquire(&slots[i].state);
+
+		if ((state & ALIVE) && !slots[i].lanes->region->shared)
+			cpromi_lanes_each_seat(slots[i].lanes, vacate, NULL);
+	}
+}
+
+static void
+start_up(void)
+{
+	pthread_key_create(&exit_key, leave_all);
+	pthread_atfork(NULL, NULL, after_fork_in_child);
+	cpromi_epoch_after_fork();
+}
+
+/* ---- seats ---------------------------------------------------------------- */
+
+bool
+cpromi_lanes_each_seat(struct lanes *l, bool (*visit)(struct seat *s, void *arg), void *arg)
+{
+	struct seat_row *row = &l->row;
+
+	for (; row != NULL; row = (struct seat_row *)load_acquire(&row->next))
+		for (uint32_t i = 0; i < row->count; i++)
+			if (!visit(&row->seats[i], arg))
+				return false;
+	return true;
+}
+
+bool
+cpromi_seat_reap(struct seat *s)
+{
+	uint64_t owner = load_acquire(&s->owner);
+
+	if (owner == 0 || is_alive(owner))
+		return false;
+	/* Through an owner of ours, lest two reap it and one of them reaps the next owner. */
+	if (!cas_acq_rel(&s->owner, &owner, own_identity()))
+		return false;
+	store_relaxed(&s->epoch, 0);
+	store_release(&s->owner, 0); /* L2 */
+	return true;
+}
+
+enum search { SEARCH_OWN, SEARCH_FREE, SEARCH_DEAD };
+
+struct finding {
+	enum search what;
+	uint64_t me;
+	struct seat *seat;
+};
+
+/* Takes the seat if it is what is looked for; false ends the search. */
+static bool
+take(struct seat *s, void *arg)
+{
+	struct finding *f = arg;
+	uint64_t owner = load_relaxed(&s->owner);
+
+	if (f->what == SEARCH_OWN) {
+		if (owner == f->me)
+			f->seat = s;
+		return f->seat == NULL;
+	}
+	if (f->what == SEARCH_DEAD && cpromi_seat_reap(s))
+		owner = 0;
+	/* Acquire: L2. */
+	if (owner == 0 && cas_acq_rel(&s->owner, &owner, f->me))
+		f->seat = s;
+	return f->seat == NULL;
+}
+
+static struct seat_row *
+append_row(struct lanes *l)
+{
+	struct seat_row *last = &l->row;
+	struct seat_row *row = cpromi_region_carve(l->region, sizeof(*row), 16);
+	struct seat *seats = cpromi_region_carve(l->region, ROW_SEATS * sizeof(*seats), CACHE_LINE);
+
+	if (row == NULL || seats == NULL)
+		return NULL;
+	row->count = ROW_SEATS;
+	row->seats = seats;
+	for (;;) {
+		uintptr_t next = 0;
+
+		row->first = last->first + last->count;
+		/* Release: the row is complete. Pairs with the acquire in each_seat. */
+		if (cas_acq_rel(&last->next, &next, (uintptr_t)row))
+			return row;
+		last = (struct seat_row *)next;
+	}
+}
+
+static struct seat *
+find_seat(struct lanes *l)
+{
+	struct finding f = {SEARCH_OWN, own_identity(), NULL};
+
+	for (f.what = SEARCH_OWN; f.what <= SEARCH_DEAD && f.seat == NULL; f.what++)
+		cpromi_lanes_each_seat(l, take, &f);
+	f.what = SEARCH_FREE;
+	while (f.seat == NULL && append_row(l) != NULL)
+		cpromi_lanes_each_seat(l, take, &f);
+	return f.seat;
+}
+
+static void
+raise_used(struct lanes *l, uint32_t lane)
+{
+	uint32_t used = load_relaxed(&l->used);
+
+	while (used < lane && !cas_acq_rel(&l->used, &used, lane))
+		;
+}
+
+static void
+remember(struct lanes *l, struct lane_cache *c, struct seat *seat)
+{
+	bool has_lane = seat >= l->row.seats && seat < l->row.seats + l->max;
+
+	if (c->number != 0 && c->number != l->number)
+		evicted = true;
+	/* A signal handler may come between any two stores: owned goes first and last. */
+	c->owned = 0;
+	fence_compiler();
+	c->lane = has_lane ? (uint32_t)(seat - l->row.seats) + 1 : LANE_OVERFLOW;
+	c->seat = seat;
+	c->retry = RETRY_INTERVAL;
+	c->number = l->number;
+	if (!has_lane)
+		return;
+	raise_used(l, c->lane);
+	fence_compiler();
+	c->owned = l->number;
+}
+
+struct lane_cache *
+cpromi_lane_attach(struct lanes *l)
+{
+	struct lane_cache *c = cpromi_lane_cached(l->number);
+	struct seat *seat;
+
+	if (c->number == l->number)
+		return c;
+	seat = find_seat(l);
+	if (seat == NULL)
+		return NULL;
+	remember(l, c, seat);
+	pthread_setspecific(exit_key, &evicted); /* any value but NULL */
+	return c;
+}
+
+struct lane_cache *
+cpromi_lane_retry(struct lanes *l, struct lane_cache *c)
+{
+	struct finding f = {SEARCH_FREE, own_identity(), NULL};
+
+	if (c->retry-- > 0)
+		return c;
+	c->retry = RETRY_INTERVAL;
+	if (load_relaxed(&c->seat->epoch) != 0)
+		return c; /* a handler inside an epoch: the seat must stay */
+	for (uint32_t i = 0; i < l->max && f.seat == NULL; i++)
+		take(&l->row.seats[i], &f);
+	if (f.seat != NULL) {
+		struct seat *old = c->seat;
+
+		remember(l, c, f.seat);
+		fence_compiler(); /* a handler uses the new one before the old one is given up */
+		store_release(&old->owner, 0); /* L2 */
+	}
+	return c;
+}
+
+/* ---- opening -------------------------------------------------------------- */
+
+static int
+enter_table(struct lanes *l)
+{
+	for (uint32_t i = 0; i < SLOTS; i++) {
+		uint64_t state = load_acquire(&slots[i].state);
+		uint64_t uses = (state >> (32 + SLOT_BITS)) + 1;
+		uint64_t number = (uses & 0x1FFFFF) << SLOT_BITS | i;
+
+		if ((state & (ALIVE | HOLDERS)) != 0)
+			continue;
+		/* Held but not alive yet: nobody else may fill the slot. */
+		if (!cas_acq_rel(&slots[i].state, &state, number << 32 | 1))
+			continue;
+		slots[i].lanes = l;
+		l->number = (uint32_t)number;
+		/* Release: lanes is set. Pairs with the acquire in hold(). */
+		store_release(&slots[i].state, number << 32 | ALIVE | 1);
+		return 0;
+	}
+	errno = ENFILE;
+	return -1;
+}
+
+int
+cpromi_lanes_open(struct lanes *l, struct region *region, uint32_t max)
+{
+	l->region = region;
+	l->max = max;
+	l->row.count = max;
+	l->row.seats = cpromi_region_carve(region, max * sizeof(struct seat), CACHE_LINE);
+	if (l->row.seats == NULL) {
+		errno = ENOMEM;
+		return -1;
+	}
+	pthread_once(&once, start_up);
+	return enter_table(l);
+}

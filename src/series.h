@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * series: one combination of label values; what a metric handle points to.
+ */
+#ifndef CPROMI_SERIES_H
+#define CPROMI_SERIES_H
+
+#include "shape.h"
+#include "table.h"
+
+/* The labels as they stand in a line, without braces: method="GET",code="200". */
+struct text {
+	uint32_t length;
+	uint32_t escaped; /* is any character escaped? */
+	char bytes[];
+};
+
+#define SLOT_NONE 0             /* not in its family's index yet */
+#define SLOT_GONE UINT32_MAX    /* removed; never to be in the index again */
+
+/*
+ * Life: made private (text, family, hash) → inserted in the table → given a birth
+ * → put into the index, slot set → removed: node marked, slot GONE, index entry
+ * cleared → unlinked from the table → retired → reclaimed, memory for the next
+ * series of the shape. Birth and slot are set by compare-and-swap: whoever finds
+ * a series without them completes it, should its maker have died.
+ */
+struct series {
+	struct handle handle;
+	struct node node;
+	region_ref family;
+	atomic_u32 slot;  /* place in the family's index + 1 */
+	struct text *text; /* NULL: no labels */
+	atomic_u64 birth;  /* order of creation in the registry, from 1; 0: not published yet */
+};
+
+_Static_assert(sizeof(void *) != 8 || sizeof(struct series) == CACHE_LINE, "a series is one cache line");
+
+static inline struct series *
+series_of_node(struct node *n)
+{
+	return (struct series *)((char *)n - offsetof(struct series, node));
+}
+
+#endif

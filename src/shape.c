@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * shape: what series of one kind have in common, and where their cells are.
+ */
+#include "shape.h"
+
+#include "number.h"
+#include "series.h"
+
+#define FIRST_CHUNK_CELLS 64
+#define MAX_CHUNK_CELLS 1024
+#define LEAF_CELLS 64 /* buckets of a sketch leaf, per slice: sketch.h */
+
+/* ---- finding and making ---------------------------------------------------- */
+
+static bool
+has_key(const struct shape *s, const struct shape_key *key)
+{
+	return s->type == key->type && s->slices == key->slices && s->slice_ns == key->slice_ns &&
+	       s->count == key->bounds.count &&
+	       (s->count == 0 ||
+		memcmp(s->bounds, key->bounds.items, s->count * sizeof(double)) == 0);
+}
+
+static void
+spell_bound(struct bound_text *t, const char *label, double bound)
+{
+	size_t n = strlen(label);
+
+	memcpy(t->text, label, n);
+	n += cpromi_double_text(bound, t->text + n);
+	t->text[n++] = '"';
+	t->length = (unsigned char)n;
+}
+
+static bool
+copy_bounds(struct shape *s, const struct shape_key *key)
+{
+	bool histogram = key->type == CPROM_TYPE_HISTOGRAM;
+	const char *label = histogram ? "le=\"" : "quantile=\"";
+	size_t lines = key->bounds.count + histogram;
+	double *bounds = cpromi_region_alloc(s->region, key->bounds.count * sizeof(*bounds));
+	struct bound_text *texts = cpromi_region_alloc(s->region, lines * sizeof(*texts));
+
+	s->bounds = bounds;
+	s->texts = texts;
+	s->count = key->bounds.count;
+	if (bounds == NULL || texts == NULL)
+		return false;
+	for (size_t i = 0; i < s->count; i++) {
+		bounds[i] = key->bounds.items[i];
+		spell_bound(&texts[i], label, bounds[i]);
+	}
+	if (histogram)
+		spell_bound(&texts[s->count], label, __builtin_inf());
+	return true;
+}
+
+static uint32_t
+run_of(const struct shape_key *key)
+{
+	switch (key->type) {
+	case CPROM_TYPE_HISTOGRAM:
+		return 2 + (uint32_t)key->bounds.count + 1; /* sequence, sum, buckets, +Inf */
+	case CPROM_TYPE_SUMMARY:
+		return 3; /* sequence, sum, count */
+	case CPROMI_TYPE_SKETCH_LEAF:
+		return key->slices * (1 + LEAF_CELLS);
+	default:
+		return 1;
+	}
+}
+
+static void
+drop_parts(struct shape *s)
+{
+	struct region *r = s->region;
+
+	cpromi_region_free(r, (void *)s->bounds, s->count * sizeof(double));
+	cpromi_region_free(r, (void *)s->texts,
+			   (s->count + (s->type == CPROM_TYPE_HISTOGRAM)) * sizeof(*s->texts));
+	cpromi_region_free(r, s->none, sizeof(*s->none));
+	cpromi_region_free(r, s, sizeof(*s));
+}
+
+static struct shape *
+make(const struct shape_home *home, const struct shape_key *key)
+{
+	struct shape *s = cpromi_region_alloc(home->region, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	s->region = home->region;
+	s->lanes = home->lanes;
+	s->drops = home->drops;
+	s->type = key->type;
+	s->run = run_of(key);
+	s->slices = key->slices;
+	s->slice_ns = key->slice_ns;
+	s->planes = key->type == CPROM_TYPE_COUNTER || key->slices > 0 ? 2 : 1;
+	s->has_lanes = key->type != CPROM_TYPE_GAUGE;
+	s->snapshot = key->type == CPROM_TYPE_HISTOGRAM || key->type == CPROM_TYPE_SUMMARY;
+	s->none = cpromi_region_alloc(s->region, sizeof(*s->none));
+	if (copy_bounds(s, key) && s->none != NULL) {
+		s->none->shape = s;
+		return s;
+	}
+	drop_parts(s);
+	return NULL;
+}
+
+static struct shape *
+find(struct shape *s, const struct shape_key *key)
+{
+	while (s != NULL && !has_key(s, key))
+		s = s->next;
+	return s;
+}
+
+/* The shape of a summary's sketch leaves is made with it, so that an update needs no look-up. */
+static bool
+add_leaf(const struct shape_home *home, struct shape *s)
+{
+	struct shape_key key = {CPROMI_TYPE_SKETCH_LEAF, s->slices, s->slice_ns, {NULL, 0}};
+
+	if (s->type != CPROM_TYPE_SUMMARY || s->slices == 0)
+		return true;
+	s->leaf = cpromi_shape_get(home, &key);
+	return s->leaf != NULL;
+}
+
+struct shape *
+cpromi_shape_get(const struct shape_home *home, const struct shape_key *key)
+{
+	uintptr_t head = load_acquire(home->list);
+	struct shape *found = find((struct shape *)head, key);
+	struct shape *s;
+
+	if (found != NULL)
+		return found;
+	s = make(home, key);
+	if (s == NULL)
+		return NULL;
+	if (!add_leaf(home, s)) {
+		drop_parts(s);
+		return NULL;
+	}
+	head = load_acquire(home->list);
+	do {
+		found = find((struct shape *)head, key);
+		if (found != NULL) {
+			drop_parts(s); /* somebody else was first */
+			return found;
+		}
+		s->next = (struct shape *)head;
+		/* Release: the shape is complete. Pairs with load_acquire above. */
+	} while (!cas_acq_rel(home->list, &head, (uintptr_t)s));
+	return s;
+}
+
+/* ---- chunks and series ----------------------------------------------------- */
+
+static size_t
+block_bytes(const struct chunk *c)
+{
+	return (size_t)c->capacity * c->shape->run * sizeof(atomic_u64);
+}
+
+static struct chunk *
+make_chunk(struct shape *s, uint32_t capacity)
+{
+	uint32_t stride = s->has_lanes ? s->lanes->max + 1 : 1;
+	size_t bytes = sizeof(struct chunk) + (size_t)s->planes * stride * sizeof(atomic_ptr);
+	struct chunk *c = cpromi_region_carve(s->region, bytes, 16);
+
+	if (c == NULL)
+		return NULL;
+	c->shape = s;
+	c->capacity = capacity;
+	c->stride = stride;
+	for (unsigned plane = 0; plane < s->planes; plane++) {
+		void *block = cpromi_region_carve(s->region, block_bytes(c), CACHE_LINE);
+
+		if (block == NULL)
+			return NULL;
+		store_relaxed(&c->blocks[plane * stride], (uintptr_t)block);
+	}
+	return c;
+}
+
+/* Chunks grow with the shape, so that a small registry stays small. */
+static struct chunk *
+next_chunk(struct shape *s)
+{
+	uint32_t n = load_relaxed(&s->chunks);
+	uint32_t cells = n < 4 ? FIRST_CHUNK_CELLS << n : MAX_CHUNK_CELLS;
+	struct chunk *c = cpromi_stack_pop(s->region, &s->spare);
+
+	return c != NULL ? c : make_chunk(s, cells < s->run ? 1 : cells / s->run);
+}
+
+static struct handle *
+carve_series(struct chunk *c, uint32_t i)
+{
+	struct shape *s = c->shape;
+	struct handle *h = cpromi_region_carve(s->region, sizeof(struct series), CACHE_LINE);
+
+	if (h == NULL)
+		return NULL;
+	h->number = s->lanes->number;
+	h->chunk = c;
+	h->offset = i * s->run;
+	h->type = (uint16_t)s->type;
+	h->kind = HANDLE_SERIES;
+	return h;
+}
+
+struct handle *
+cpromi_shape_take(struct shape *s)
+{
+	struct handle *h = cpromi_stack_pop(s->region, &s->free);
+
+	while (h == NULL) {
+		uintptr_t current = load_acquire(&s->chunk);
+		struct chunk *c = (struct chunk *)current;
+		uint32_t i = c == NULL ? 0 : add_relaxed(&c->used, 1);
+
+		if (c != NULL && i < c->capacity)
+			return carve_series(c, i);
+		if (c != NULL)
+			sub_relaxed(&c->used, 1); /* or it would wrap one day */
+		c = next_chunk(s);
+		if (c == NULL)
+			return NULL;
+		/* Release: the chunk is complete. Pairs with load_acquire above. */
+		if (cas_acq_rel(&s->chunk, &current, (uintptr_t)c))
+			add_relaxed(&s->chunks, 1);
+		else
+			cpromi_stack_push(s->region, &s->spare, c);
+	}
+	return h;
+}
+
+/* ---- back to zero ---------------------------------------------------------- */
+
+/*
+ * Whole numbers are made zero by taking their sum off the overflow lane: a plain
+ * store into a lane could be undone by its owner, which may be in the middle of an
+ * update through a handle that was removed meanwhile.
+ */
+static void
+fold_to_zero(struct handle *h, unsigned cell)
+{
+	sub_relaxed(&cpromi_shared_cells(h, 0)[cell], cpromi_sum_u64(h, 0, cell));
+}
+
+/* Doubles would lose digits that way. Fractions of counters are added by
+ * compare-and-swap, so a store holds; a sum in the middle of an observation may
+ * survive, the price of a handle used while it is removed. */
+static void
+store_zero(struct handle *h, unsigned plane, unsigned cell)
+{
+	for (unsigned lane = 0; lane < cpromi_lane_end(h->chunk->shape); lane++) {
+		atomic_u64 *cells = cpromi_cells(h, plane, lane);
+
+		if (cells != NULL)
+			store_relaxed(&cells[cell], 0);
+	}
+}
+
+void
+cpromi_shape_give(struct handle *h)
+{
+	struct shape *s = h->chunk->shape;
+
+	if (s->type == CPROM_TYPE_GAUGE || s->snapshot)
+		store_zero(h, 0, s->snapshot ? 1 : 0);
+	if (s->type == CPROM_TYPE_COUNTER)
+		store_zero(h, 1, 0);
+	if (s->type != CPROM_TYPE_GAUGE)
+		for (unsigned cell = s->snapshot ? 2 : 0; cell < s->run; cell++)
+			fold_to_zero(h, cell);
+	cpromi_stack_push(s->region, &s->free, h);
+}
+
+/* ---- cells ----------------------------------------------------------------- */
+
+/* This thread's block of the chunk, made now; 0 without memory. */
+static uintptr_t
+make_block(struct chunk *c, unsigned plane, unsigned lane)
+{
+	void *block = cpromi_region_carve(c->shape->region, block_bytes(c), CACHE_LINE);
+
+	/* Release: zeroed before it is seen. Pairs with load_acquire in cpromi_cells(). */
+	if (block != NULL)
+		store_release(&c->blocks[plane * c->stride + lane], (uintptr_t)block);
+	return (uintptr_t)block;
+}
+
+atomic_u64 *
+cpromi_own_cells_slow(const struct handle *h, unsigned plane)
+{
+	struct shape *s = h->chunk->shape;
+	struct lane_cache *c;
+	uintptr_t block;
+
+	if (h->kind != HANDLE_SERIES || !s->has_lanes)
+		return NULL;
+	c = cpromi_lane_attach(s->lanes);
+	if (c == NULL)
+		return NULL;
+	if (c->lane == LANE_OVERFLOW)
+		c = cpromi_lane_retry(s->lanes, c);
+	if (c->lane == LANE_OVERFLOW)
+		return NULL;
+	block = load_relaxed(&h->chunk->blocks[plane * h->chunk->stride + c->lane]);
+	if (block == 0)
+		block = make_block(h->chunk, plane, c->lane);
+	return block == 0 ? NULL : (atomic_u64 *)block + h->offset;
+}
+
+uint64_t
+cpromi_sum_u64(const struct handle *h, unsigned plane, unsigned cell)
+{
+	uint64_t sum = 0;
+
+	for (unsigned lane = 0; lane < cpromi_lane_end(h->chunk->shape); lane++) {
+		atomic_u64 *cells = cpromi_cells(h, plane, lane);
+
+		if (cells != NULL)
+			sum += load_acquire(&cells[cell]);
+	}
+	return sum;
+}
+
+double
+cpromi_sum_double(const struct handle *h, unsigned plane, unsigned cell)
+{
+	double sum = 0;
+
+	for (unsigned lane = 0; lane < cpromi_lane_end(h->chunk->shape); lane++) {
+		atomic_u64 *cells = cpromi_cells(h, plane, lane);
+
+		if (cells != NULL)
+			sum += bits_double(load_acquire(&cells[cell]));
+	}
+	return sum;
+}
+
+/* ---- snapshots ------------------------------------------------------------- */
+
+/* Reads one lane; was it written meanwhile? */
+static bool
+read_lane(atomic_u64 *cells, uint32_t run, uint64_t *copy)
+{
+	uint64_t before = load_acquire(&cells[0]);
+
+	/* Acquire on each: a value of an observation makes its odd word visible below. */
+	for (uint32_t i = 1; i < run; i++)
+		copy[i] = load_acquire(&cells[i]);
+	return (before & 1) == 0 && load_relaxed(&cells[0]) == before;
+}
+
+void
+cpromi_snapshot(const struct handle *h, double *sum, uint64_t *counts)
+{
+	const struct shape *s = h->chunk->shape;
+	uint64_t copy[CPROM_MAX_BUCKETS + 3];
+
+	*sum = 0;
+	memset(counts, 0, (s->run - 2) * sizeof(*counts));
+	for (unsigned lane = 0; lane < cpromi_lane_end(s); lane++) {
+		atomic_u64 *cells = cpromi_cells(h, 0, lane);
+		int tries = lane == LANE_OVERFLOW ? 1 : SNAPSHOT_TRIES;
+
+		if (cells == NULL)
+			continue;
+		while (!read_lane(cells, s->run, copy) && --tries > 0)
+			;
+		*sum += bits_double(copy[1]);
+		for (uint32_t i = 2; i < s->run; i++)
+			counts[i - 2] += copy[i];
+	}
+}
+
+void
+cpromi_drop(const struct handle *h, enum drop_reason why)
+{
+	add_relaxed(&h->chunk->shape->drops[why], 1);
+}

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * shape: what series of one kind have in common, and where their cells are.
+ *
+ * A shape is a type with its bucket bounds (or quantiles and window). Equal
+ * definitions share one shape; shapes are never freed. A series of a shape owns
+ * a run of consecutive cells in a chunk, in each lane, for ever: series and cells
+ * are used again together, by another series of the same shape. So a handle that
+ * outlived its series still finds cells of the right number and bounds.
+ *
+ *   chunk: cells of `capacity` series, `run` cells each
+ *     blocks[plane][lane] ──► [ run of series 0 ][ run of series 1 ] …
+ *
+ * Invariants
+ *  S1  Cells of a lane are written by its owner with plain stores, those of lane 0
+ *      with atomic read-modify-writes by anybody. Lane 0 is there from the start.
+ *  S2  A block is set once, by the owner of its lane, and never freed.
+ *  S3  handle.number, offset, chunk, type never change once the series is made.
+ *
+ * A counter has two planes: whole numbers, and fractions as doubles. A summary
+ * with quantiles has a second one whose lane 0 holds the roots of its sketches.
+ */
+#ifndef CPROMI_SHAPE_H
+#define CPROMI_SHAPE_H
+
+#include "lane.h"
+
+#include <cprom.h>
+
+/* Types beyond those that a page knows. */
+enum { CPROMI_TYPE_COLLECTOR = 100, CPROMI_TYPE_SKETCH_LEAF };
+
+enum handle_kind { HANDLE_SERIES = 1, HANDLE_FAMILY };
+
+/* What every public metric handle points to: a series, or the family that has labels. */
+struct handle {
+	uint32_t link;   /* of free lists and retired objects */
+	uint32_t number; /* of the registry; LANE_NO_NUMBER in a family */
+	struct chunk *chunk;
+	uint32_t offset; /* of the run in each block, in cells */
+	uint16_t type;
+	uint16_t kind;
+};
+
+/* `le="0.5"` or `quantile="0.99"`, as it stands in a line. */
+struct bound_text {
+	unsigned char length;
+	char text[39];
+};
+
+struct shape {
+	struct shape *next; /* the registry's list, only ever prepended to */
+	struct region *region;
+	struct lanes *lanes;
+	atomic_u64 *drops; /* the registry's counts of dropped updates */
+	uint32_t type;
+	uint32_t run;    /* cells of a series */
+	uint32_t planes;
+	bool has_lanes;  /* a gauge has lane 0 alone */
+	bool snapshot;   /* cell 0 is a sequence word, cell 1 a sum: see cpromi_snapshot() */
+	atomic_u64 free;  /* stack of series */
+	atomic_u64 spare; /* stack of chunks that lost the race to be the next one */
+	atomic_ptr chunk; /* the one that new series are carved from */
+	atomic_u32 chunks;
+	struct chunk *none; /* of no series: what the handle of a family points to */
+	uint32_t slices;   /* of a summary's window, else 0 */
+	uint64_t slice_ns; /* length of one */
+	struct shape *leaf; /* of a summary's sketch */
+	size_t count;        /* bounds */
+	const double *bounds;
+	const struct bound_text *texts; /* count of them, and for a histogram le="+Inf" */
+};
+
+struct chunk {
+	uint32_t link; /* of the spare chunks */
+	uint32_t capacity;
+	atomic_u32 used;
+	uint32_t stride; /* lanes of a plane, lane 0 included */
+	struct shape *shape;
+	atomic_ptr blocks[]; /* plane × stride + lane */
+};
+
+/* What makes two shapes the same. */
+struct shape_key {
+	uint32_t type;
+	uint32_t slices;
+	uint64_t slice_ns;
+	cprom_doubles bounds;
+};
+
+/* The registry's own parts that a new shape refers to. */
+struct shape_home {
+	atomic_ptr *list;
+	struct region *region;
+	struct lanes *lanes;
+	atomic_u64 *drops;
+};
+
+/* The shape of that key, made if it is new; NULL without memory. */
+struct shape *cpromi_shape_get(const struct shape_home *home, const struct shape_key *key);
+
+/* A series of the shape with zero cells, its fields beyond the handle as they were last. NULL without memory. */
+struct handle *cpromi_shape_take(struct shape *s);
+
+/* Gives it back; no thread can reach it any more. Its cells count as zero from now on. */
+void cpromi_shape_give(struct handle *h);
+
+/* The cells of a series in one lane; NULL if that lane never touched its chunk. */
+static inline atomic_u64 *
+cpromi_cells(const struct handle *h, unsigned plane, unsigned lane)
+{
+	const struct chunk *c = h->chunk;
+	uintptr_t block = load_acquire(&c->blocks[plane * c->stride + lane]);
+
+	return block == 0 ? NULL : (atomic_u64 *)block + h->offset;
+}
+
+/* One past the last lane that may hold counts of this shape. */
+static inline unsigned
+cpromi_lane_end(const struct shape *s)
+{
+	return s->has_lanes ? load_acquire(&s->lanes->used) + 1 : 1;
+}
+
+/* The slow ways of cpromi_own_cells(). */
+atomic_u64 *cpromi_own_cells_slow(const struct handle *h, unsigned plane) COLD;
+
+/*
+ * The calling thread's own cells of a series, to be written with plain stores;
+ * NULL if it has none and must add atomically to cpromi_shared_cells(), or if h is
+ * not a series at all.
+ */
+static inline atomic_u64 *
+cpromi_own_cells(const struct handle *h, unsigned plane)
+{
+	const struct lane_cache *c = cpromi_lane_cached(h->number);
+	uintptr_t block;
+
+	if (UNLIKELY(c->owned != h->number))
+		return cpromi_own_cells_slow(h, plane);
+	/* Relaxed: this thread, or who had the lane before it (L2), set it. */
+	block = load_relaxed(&h->chunk->blocks[plane * h->chunk->stride + c->lane]);
+	if (UNLIKELY(block == 0))
+		return cpromi_own_cells_slow(h, plane);
+	return (atomic_u64 *)block + h->offset;
+}
+
+static inline atomic_u64 *
+cpromi_shared_cells(const struct handle *h, unsigned plane)
+{
+	return cpromi_cells(h, plane, LANE_OVERFLOW);
+}
+
+/* Adds to a double that others may write too; no update is lost to a signal handler either. */
+static inline void
+cpromi_add_double(atomic_u64 *cell, double v)
+{
+	uint64_t old = load_relaxed(cell);
+
+	while (!cas_relaxed(cell, &old, double_bits(bits_double(old) + v)))
+		;
+}
+
+/* The sum over all lanes of one cell of a series. */
+uint64_t cpromi_sum_u64(const struct handle *h, unsigned plane, unsigned cell);
+double cpromi_sum_double(const struct handle *h, unsigned plane, unsigned cell);
+
+/*
+ * A snapshot of the cells from 1 (a sum) to run-1 (counts) of a series, summed over
+ * all lanes. Writers go from cpromi_snapshot_begin() to _end(); neither side waits.
+ *
+ * A lane is read again if its sequence word shows that its owner was, or is,
+ * writing: odd while it does. After SNAPSHOT_TRIES the lane is taken as it is:
+ * then the sum may hold an observation that no bucket has yet, or the other way
+ * round. Lane 0, written by many, has no sequence and is always read as it is.
+ */
+#define SNAPSHOT_TRIES 100
+void cpromi_snapshot(const struct handle *h, double *sum, uint64_t *counts);
+
+/* Release stores follow: whoever reads one of them reads the odd word, too, or a later one. */
+static inline uint64_t
+cpromi_snapshot_begin(atomic_u64 *cells)
+{
+	uint64_t odd = load_relaxed(&cells[0]) | 1; /* odd before: its writer died in the middle */
+
+	store_relaxed(&cells[0], odd);
+	return odd;
+}
+
+static inline void
+cpromi_snapshot_end(atomic_u64 *cells, uint64_t odd)
+{
+	store_release(&cells[0], odd + 1); /* pairs with load_acquire in cpromi_snapshot() */
+}
+
+/* Why an update was dropped, as the library's own metrics count it. */
+enum drop_reason {
+	DROP_NAN,
+	DROP_NEGATIVE,
+	DROP_INFINITE,
+	DROP_NOT_A_SERIES,
+	DROP_REASONS
+};
+
+/* Counts a dropped update. h is not NULL. */
+void cpromi_drop(const struct handle *h, enum drop_reason why) COLD;
+
+#endif

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * table: a lock-free hash table of nodes.
+ */
+#include "table.h"
+
+#define REMOVED ((uintptr_t)1)
+
+static struct node *
+pointer(uintptr_t word)
+{
+	return (struct node *)(word & ~REMOVED);
+}
+
+static bool
+is_series(struct node *n)
+{
+	return load_relaxed(&n->state) == NODE_SERIES;
+}
+
+void
+cpromi_table_init(struct table *t, struct epoch *e, size_t node_offset)
+{
+	t->epoch = e;
+	t->node_offset = node_offset;
+	store_relaxed(&t->root.state, MARKER_READY);
+}
+
+/* The marker of bucket b of 2^bits, NULL if its level is not there yet. b > 0. */
+static struct node *
+marker(struct table *t, uint32_t b, uint32_t bits)
+{
+	unsigned zeros = (unsigned)__builtin_ctz(b);
+	struct node *level = (struct node *)load_acquire(&t->levels[bits - zeros]);
+
+	return level == NULL ? NULL : &level[b >> (zeros + 1)];
+}
+
+static uint32_t
+bucket(uint32_t hash, uint32_t bits)
+{
+	return bits == 0 ? 0 : hash >> (32 - bits);
+}
+
+/* The last ready marker at or before the bucket: T3. */
+static struct node *
+start(struct table *t, uint32_t b, uint32_t bits)
+{
+	for (; b != 0; b &= b - 1) {
+		struct node *m = marker(t, b, bits);
+
+		/* Acquire: the marker is linked. Pairs with the release in add_marker(). */
+		if (m != NULL && load_acquire(&m->state) == MARKER_READY)
+			return m;
+	}
+	return &t->root;
+}
+
+struct node *
+cpromi_table_find(struct table *t, uint32_t hash, table_match match, const void *key)
+{
+	uint32_t bits = load_relaxed(&t->bits);
+	struct node *n = pointer(load_acquire(&start(t, bucket(hash, bits), bits)->next));
+
+	while (n != NULL && n->hash <= hash) {
+		uintptr_t next = load_acquire(&n->next);
+
+		if (n->hash == hash && is_series(n) && !(next & REMOVED) && match(n, key))
+			return n;
+		n = pointer(next);
+	}
+	return NULL;
+}
+
+/* Where a node goes: between *before and what its next word held, after. */
+struct place {
+	struct node *before;
+	struct node *after;
+	struct node *match;
+};
+
+static bool
+is_past(const struct node *n, uint32_t hash, bool for_marker)
+{
+	return for_marker ? n->hash >= hash : n->hash > hash;
+}
+
+/*
+ * One walk from a marker; unlinks removed nodes on its way (T2). False if
+ * something changed under it: walk again. match NULL finds the place of a marker.
+ */
+static bool
+walk(struct table *t, uint32_t hash, table_match match, const void *key, struct place *p)
+{
+	uint32_t bits = load_relaxed(&t->bits);
+	uint32_t b = bucket(match == NULL ? hash - 1 : hash, bits);
+	struct node *n;
+
+	p->match = NULL;
+	p->before = start(t, b, bits);
+	n = pointer(load_acquire(&p->before->next));
+	while (n != NULL && !is_past(n, hash, match == NULL)) {
+		uintptr_t next = load_acquire(&n->next);
+
+		if (next & REMOVED) {
+			uintptr_t expected = (uintptr_t)n;
+
+			if (!cas_acq_rel(&p->before->next, &expected, next & ~REMOVED))
+				return false;
+			cpromi_epoch_retire(t->epoch, (char *)n - t->node_offset);
+		} else {
+			if (match != NULL && n->hash == hash && is_series(n) && match(n, key)) {
+				p->match = n;
+				return true;
+			}
+			p->before = n;
+		}
+		n = pointer(next);
+	}
+	p->after = n;
+	return true;
+}
+
+static bool
+link_at(const struct place *p, struct node *n)
+{
+	uintptr_t expected = (uintptr_t)p->after;
+
+	store_relaxed(&n->next, (uintptr_t)p->after);
+	/* Release: the node is complete. Pairs with load_acquire of next words. */
+	return cas_acq_rel(&p->before->next, &expected, (uintptr_t)n);
+}
+
+/* ---- growing --------------------------------------------------------------- */
+
+static void
+add_marker(struct table *t, uint32_t b, uint32_t bits)
+{
+	struct node *m = marker(t, b, bits);
+	uint32_t state = MARKER_EMPTY;
+	struct place p;
+
+	if (m == NULL || load_relaxed(&m->state) != MARKER_EMPTY ||
+	    !cas_acq_rel(&m->state, &state, MARKER_CLAIMED))
+		return;
+	m->hash = b << (32 - bits);
+	while (!walk(t, m->hash, NULL, NULL, &p) || !link_at(&p, m))
+		;
+	store_release(&m->state, MARKER_READY); /* T3 */
+}
+
+/* Doubles the number of buckets when there are more series; without memory it stays. */
+static void
+grow(struct table *t)
+{
+	struct region *r = t->epoch->lanes->region;
+	uint32_t bits = load_relaxed(&t->bits);
+	size_t bytes = ((size_t)1 << bits) * sizeof(struct node);
+	uintptr_t none = 0;
+	void *level;
+
+	if (bits == TABLE_LEVELS || load_relaxed(&t->count) >> bits == 0)
+		return;
+	if (load_acquire(&t->levels[bits + 1]) == 0) {
+		level = cpromi_region_alloc(r, bytes);
+		if (level == NULL)
+			return;
+		/* Release: zeroed. Pairs with load_acquire in marker(). */
+		if (!cas_acq_rel(&t->levels[bits + 1], &none, (uintptr_t)level))
+			cpromi_region_free(r, level, bytes);
+	}
+	cas_acq_rel(&t->bits, &bits, bits + 1);
+}
+
+/* ---- inserting and removing ------------------------------------------------ */
+
+struct node *
+cpromi_table_insert(struct table *t, struct node *n, table_match match, const void *key)
+{
+	uint32_t bits = load_relaxed(&t->bits);
+	uint32_t b = bucket(n->hash, bits);
+	struct place p;
+
+	if (b != 0)
+		add_marker(t, b, bits);
+	store_relaxed(&n->state, NODE_SERIES);
+	do {
+		while (!walk(t, n->hash, match, key, &p))
+			;
+		if (p.match != NULL)
+			return p.match;
+	} while (!link_at(&p, n));
+	add_relaxed(&t->count, 1);
+	grow(t);
+	return n;
+}
+
+static bool
+never(const struct node *n, const void *key)
+{
+	(void)n;
+	(void)key;
+	return false;
+}
+
+bool
+cpromi_table_remove(struct table *t, struct node *n)
+{
+	uintptr_t next = load_acquire(&n->next);
+	struct place p;
+
+	do {
+		if (next & REMOVED)
+			return false;
+	} while (!cas_acq_rel(&n->next, &next, next | REMOVED));
+	sub_relaxed(&t->count, 1);
+	while (!walk(t, n->hash, never, NULL, &p)) /* past it, so it is unlinked: T2 */
+		;
+	return true;
+}

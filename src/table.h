@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * table: a lock-free hash table of nodes, after O. Shalev and N. Shavit,
+ * "Split-Ordered Lists" (JACM 53(3), 2006), on the list of M. Michael, "High
+ * Performance Dynamic Lock-Free Hash Tables and List-Based Sets" (SPAA 2002).
+ *
+ * All nodes are in one list, ordered by hash. A bucket is a marker node in that
+ * list from which a search starts; it holds the hashes with its leading bits, so
+ * when the number of buckets doubles no node moves: a bucket gets a second marker
+ * in its middle. Unlike in the paper, buckets are named by the *leading* bits of
+ * the hash, which makes reversing bits needless: marker m·2^-k (k bits, m odd) is
+ * entry m/2 of level k, and levels never move either.
+ *
+ *    hash:  0 ─────────── ¼ ─────────── ½ ─────────── ¾ ───────────
+ *           root          level 2, 0    level 1, 0    level 2, 1
+ *
+ * Invariants
+ *  T1  The list is ordered by hash; among equal hashes markers come first and
+ *      series are added behind the last. At most one unmarked series that
+ *      matches a key is in the list, for an insertion compares with all of its
+ *      hash and its compare-and-swap fails if one was added behind them.
+ *  T2  A node whose next word is marked is removed and never reached from a
+ *      search that starts later, once it is unlinked. The one whose
+ *      compare-and-swap unlinks it hands it to cpromi_epoch_retire().
+ *  T3  A marker is linked by the one thread that claims it; it is used as a start
+ *      once it is ready. If that thread dies, searches start at the marker before
+ *      and take longer; nothing else is lost. Markers are never removed.
+ *
+ * Progress: look-ups write nothing and never start again, so they are wait-free
+ * but for nodes added in front of them; insertion and removal are lock-free. All
+ * may run at once, inside an epoch.
+ */
+#ifndef CPROMI_TABLE_H
+#define CPROMI_TABLE_H
+
+#include "epoch.h"
+
+#define TABLE_LEVELS 28
+
+struct node {
+	atomic_ptr next; /* bit 0: this node is removed (T2) */
+	uint32_t hash;
+	atomic_u32 state;
+};
+
+enum node_state { MARKER_EMPTY, MARKER_CLAIMED, MARKER_READY, NODE_SERIES };
+
+struct table {
+	struct epoch *epoch;
+	size_t node_offset; /* of a node in the object that is retired with it */
+	atomic_u32 bits;  /* log2 of the number of buckets */
+	atomic_u32 count; /* series, about */
+	atomic_ptr levels[TABLE_LEVELS + 1]; /* [k]: 2^(k-1) markers; set once */
+	struct node root;
+};
+
+/* Is this series the one looked for? Its hash is equal. */
+typedef bool (*table_match)(const struct node *n, const void *key);
+
+void cpromi_table_init(struct table *t, struct epoch *e, size_t node_offset);
+
+/* The node that matches, or NULL. */
+struct node *cpromi_table_find(struct table *t, uint32_t hash, table_match match, const void *key);
+
+/*
+ * Links n, with its hash set, unless a node matches: then that one is returned
+ * and n is still the caller's. Returns n if it was linked.
+ */
+struct node *cpromi_table_insert(struct table *t, struct node *n, table_match match, const void *key);
+
+/* Removes the node; false if somebody else did. It is retired when it is unlinked. */
+bool cpromi_table_remove(struct table *t, struct node *n);
+
+#endif
