@@ -10,18 +10,18 @@
 
 enum {
 	BODY_END,
-	BODY_LENGTH,        /* in a body of known length */
-	CHUNK_SIZE,         /* at the first digit of a size line */
-	CHUNK_SIZE_MORE,    /* at a later digit, or at its end */
-	CHUNK_EXTENSION,    /* behind the digits */
-	CHUNK_SIZE_LF,      /* the LF of a size line */
-	CHUNK_DATA,         /* in a chunk */
-	CHUNK_DATA_CR,      /* the CR behind it */
-	CHUNK_DATA_LF,      /* and the LF */
-	TRAILER_LINE,       /* at the first byte of a trailer line or of the last CRLF */
-	TRAILER_MORE,       /* in a trailer line */
-	TRAILER_LF,         /* its LF */
-	TRAILER_LAST_LF,    /* the last LF of all */
+	BODY_LENGTH,     /* in a body of known length */
+	CHUNK_SIZE,      /* at the first digit of a size line */
+	CHUNK_SIZE_MORE, /* at a later digit, or at its end */
+	CHUNK_EXTENSION, /* behind the digits */
+	CHUNK_SIZE_LF,   /* the LF of a size line */
+	CHUNK_DATA,      /* in a chunk */
+	CHUNK_DATA_CR,   /* the CR behind it */
+	CHUNK_DATA_LF,   /* and the LF */
+	TRAILER_LINE,    /* at the first byte of a trailer line or of the last CRLF */
+	TRAILER_MORE,    /* in a trailer line */
+	TRAILER_LF,      /* its LF */
+	TRAILER_LAST_LF, /* the last LF of all */
 };
 
 static enum http_result

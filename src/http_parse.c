@@ -59,12 +59,9 @@ cpromi_http_same(const char *s, size_t n, const char *lower)
 {
 	size_t i;
 
-	for (i = 0; i < n && lower[i] != '\0'; i++) {
-		char c = s[i] >= 'A' && s[i] <= 'Z' ? (char)(s[i] + ('a' - 'A')) : s[i];
-
-		if (c != lower[i])
+	for (i = 0; i < n && lower[i] != '\0'; i++)
+		if (cpromi_http_fold(s[i]) != lower[i])
 			return false;
-	}
 	return i == n && lower[i] == '\0';
 }
 
@@ -102,9 +99,9 @@ static const struct {
 	const char *name;
 	enum http_method method;
 } methods[] = {
-	{"GET", HTTP_GET},         {"HEAD", HTTP_HEAD},       {"POST", HTTP_POST},
-	{"PUT", HTTP_PUT},         {"DELETE", HTTP_DELETE},   {"CONNECT", HTTP_CONNECT},
-	{"OPTIONS", HTTP_OPTIONS}, {"TRACE", HTTP_TRACE},     {"PATCH", HTTP_PATCH},
+	{"GET", HTTP_GET},         {"HEAD", HTTP_HEAD},     {"POST", HTTP_POST},
+	{"PUT", HTTP_PUT},         {"DELETE", HTTP_DELETE}, {"CONNECT", HTTP_CONNECT},
+	{"OPTIONS", HTTP_OPTIONS}, {"TRACE", HTTP_TRACE},   {"PATCH", HTTP_PATCH},
 };
 
 static enum http_method
@@ -120,7 +117,8 @@ find_method(const char *s, size_t n)
 static int
 take_version(struct http_head *h, const char *s, size_t n)
 {
-	if (n != 8 || memcmp(s, "HTTP/", 5) != 0 || !is_digit(s[5]) || s[6] != '.' || !is_digit(s[7]))
+	if (n != 8 || memcmp(s, "HTTP/", 5) != 0 || !is_digit(s[5]) || s[6] != '.' ||
+	    !is_digit(s[7]))
 		return 400;
 	h->minor = s[7] > '0';
 	return s[5] == '1' ? 0 : 505;
@@ -169,7 +167,8 @@ take_target(struct http_head *h, const char *buf, size_t at, size_t n)
 	h->path = (struct http_span){(uint32_t)at, (uint32_t)n};
 	if (mark != NULL) {
 		h->path.n = (uint32_t)(mark - (buf + at));
-		h->query = (struct http_span){h->path.at + h->path.n + 1, (uint32_t)n - h->path.n - 1};
+		h->query = (struct http_span){h->path.at + h->path.n + 1,
+					      (uint32_t)n - h->path.n - 1};
 	}
 	return 0;
 }

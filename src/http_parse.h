@@ -64,6 +64,13 @@ struct http_head {
  */
 enum http_result cpromi_http_head_parse(struct http_head *h, const char *buf, size_t n);
 
+/* An ASCII letter in lower case, in every locale; any other byte as it is. */
+static inline char
+cpromi_http_fold(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+
 /* May all of these bytes be in a method or field name? Not if there are none. */
 bool cpromi_http_is_token(const char *s, size_t n);
 

@@ -73,6 +73,32 @@ is_line_end(char c)
 	return c == '\0' || c == '\n';
 }
 
+static bool
+is_padding(char c)
+{
+	return c == '\r' || c == ' ' || c == '\t';
+}
+
+/* The value of the field that stands from line to end, if it has that name, else NULL. */
+static char *
+value_of(char *line, char *end, const char *name)
+{
+	while (*name != '\0' && *line != ':' &&
+	       cpromi_http_fold(*line) == cpromi_http_fold(*name)) {
+		line++;
+		name++;
+	}
+	if (*name != '\0' || *line != ':')
+		return NULL;
+	line++;
+	while (line < end && is_padding(*line))
+		line++;
+	while (end > line && is_padding(end[-1]))
+		end--;
+	*end = '\0';
+	return line;
+}
+
 /*
  * The value of the next field of that name at or behind *at, as a string;
  * *at goes behind it. NULL: there is none.
@@ -83,30 +109,20 @@ next_field(const struct cprom_request *q, const char *name, size_t *at)
 	char *end = q->text + q->head->end;
 	char *p = q->text + *at;
 
-	for (;;) {
-		char *begin;
-		size_t n = 0;
+	while (p < end) {
+		char *line = p;
+		char *value;
 
-		while (p < end && (is_line_end(*p) || *p == '\r' || *p == ' ' || *p == '\t'))
-			p++;
-		if (p == end)
-			return NULL;
-		begin = p;
 		while (!is_line_end(*p))
 			p++;
+		value = p > line ? value_of(line, p, name) : NULL;
+		while (p < end && (is_line_end(*p) || is_padding(*p)))
+			p++;
 		*at = (size_t)(p - q->text);
-		while (name[n] != '\0' && ((begin[n] ^ name[n]) & ~0x20) == 0 && begin[n] != ':')
-			n++;
-		if (name[n] != '\0' || begin[n] != ':')
-			continue;
-		begin += n + 1;
-		while (*begin == ' ' || *begin == '\t')
-			begin++;
-		while (p > begin && (p[-1] == '\r' || p[-1] == ' ' || p[-1] == '\t'))
-			p--;
-		*p = '\0';
-		return begin;
+		if (value != NULL)
+			return value;
 	}
+	return NULL;
 }
 
 void

@@ -26,6 +26,7 @@ struct cprom_request {
 int cpromi_http_request_open(struct cprom_request *q, const struct http_head *h, char *text);
 
 /* Adds all values of the named field to out, joined by commas, with a final NUL; nothing if there is none. */
-void cpromi_http_request_join(const struct cprom_request *q, const char *name, struct http_buffer *out);
+void cpromi_http_request_join(const struct cprom_request *q, const char *name,
+			      struct http_buffer *out);
 
 #endif

@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "error.h"
 
+#include <assert.h>
 #include <cprom.h>
 #include <errno.h>
 #include <stdio.h>
@@ -24,8 +25,7 @@ struct making {
 	char why[256];
 };
 
-#define LONGEST_SUFFIX sizeof("_in_progress")
-#define LONGEST_PREFIX sizeof("Calls under way: ")
+#define ROOM 32 /* for any suffix or prefix, and the NUL */
 
 static int
 making_begin(struct making *m, const cprom_instrument_options *o)
@@ -35,8 +35,8 @@ making_begin(struct making *m, const cprom_instrument_options *o)
 	memcpy(&m->o, o, o->size < sizeof(m->o) ? o->size : sizeof(m->o));
 	if (m->o.name == NULL || m->o.help == NULL)
 		return cpromi_fail(EINVAL, "an instrument needs a name and a help text");
-	m->name_size = strlen(m->o.name) + LONGEST_SUFFIX;
-	m->help_size = strlen(m->o.help) + LONGEST_PREFIX;
+	m->name_size = strlen(m->o.name) + ROOM;
+	m->help_size = strlen(m->o.help) + ROOM;
 	m->name = malloc(m->name_size + m->help_size);
 	if (m->name == NULL)
 		return cpromi_fail(ENOMEM, "no memory for the names of instrument '%s'", m->o.name);
@@ -54,6 +54,7 @@ making_end(struct making *m)
 static void
 spell(struct making *m, const char *suffix, const char *prefix)
 {
+	assert(strlen(suffix) < ROOM && strlen(prefix) < ROOM);
 	snprintf(m->name, m->name_size, "%s%s", m->o.name, suffix);
 	snprintf(m->help, m->help_size, "%s%s", prefix, m->o.help);
 }
@@ -68,7 +69,7 @@ check(struct making *m, void *family)
 	return family;
 }
 
-#define HELP_AND_OPTIONS(m)                                                                                  \
+#define HELP_AND_OPTIONS(m)                                                                        \
 	(m)->help, .registry = (m)->o.registry, .labels = (m)->o.labels,                           \
 		   .const_labels = (m)->o.const_labels, .max_series = (m)->o.max_series
 

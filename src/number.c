@@ -10,8 +10,9 @@
  *
  * What holds
  *  1. The digits of a shortest decimal are 1 … 10^17-1, and at least 10^15 unless
- *     the double is subnormal: before rounding they are c × 2^q / 10^k with k =
- *     floor(log10(2^q)), that is c × 1 … 10, and c is 2^52 … 2^53-1.
+ *     the double is subnormal: they are c × 2^q / 10^k before rounding, where c is
+ *     2^52 … 2^53-1 and 10^k the next power of ten below 2^q (below 3/4 × 2^q if
+ *     c is 2^52).
  *  2. A value with an exponent of ten in 0 … 5 that reaches lay_out() has a
  *     fraction: whole numbers below 10^6 are printed as such before, and no
  *     other double has a whole number for its shortest digits there.
@@ -165,7 +166,8 @@ scale(uint64_t high, uint64_t low, uint64_t p)
  * The shortest decimal that reads back as c × 2^q, of several the closest, of
  * two the even one. narrow: the next double below is only half as far away as
  * the one above. Which of the candidates wins is as good as random, so they
- * are picked without branches.
+ * are picked without branches. (The paper leaves multiples of ten out if s < 10.
+ * That is so for the two smallest doubles only, and they come out the same.)
  */
 static struct decimal
 shortest(uint64_t c, int q, int narrow)
@@ -185,7 +187,7 @@ shortest(uint64_t c, int q, int narrow)
 	uint64_t ones = s + (uint64_t)(below != above ? above : closer_above);
 
 	tens += tens_above ? 10 : 0;
-	return left_align(tens_below != tens_above && s >= 10 ? tens : ones, k);
+	return left_align(tens_below != tens_above ? tens : ones, k);
 }
 
 /*

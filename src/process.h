@@ -42,7 +42,7 @@ struct btime_scan {
 
 bool cpromi_process_scan_btime(struct btime_scan *s, const char *text, size_t n);
 
-/* How many entries with a number for a name there are among n bytes as getdents64(2) writes them. */
+/* How many of the records, n bytes as getdents64(2) writes them, have a number for a name. */
 size_t cpromi_process_count_entries(const char *records, size_t n);
 
 /* Open descriptors, counted one by one, as systems before Linux 6.2 need it. */

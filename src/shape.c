@@ -97,7 +97,9 @@ make(const struct shape_home *home, const struct shape_key *key)
 	s->run = run_of(key);
 	s->slices = key->slices;
 	s->slice_ns = key->slice_ns;
-	s->planes = key->type == CPROM_TYPE_COUNTER || key->slices > 0 ? 2 : 1;
+	s->planes = 1;
+	if (key->type == CPROM_TYPE_COUNTER || (key->type == CPROM_TYPE_SUMMARY && key->slices > 0))
+		s->planes = 2;
 	s->has_lanes = key->type != CPROM_TYPE_GAUGE;
 	s->snapshot = key->type == CPROM_TYPE_HISTOGRAM || key->type == CPROM_TYPE_SUMMARY;
 	s->none = cpromi_region_alloc(s->region, sizeof(*s->none));

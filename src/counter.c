@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * counter: only grows; whole numbers and fractions are summed apart.
+ *
+ * Plane 0 holds whole numbers, added with plain stores by the lane's owner; plane 1
+ * doubles, added by compare-and-swap even in the own lane: that costs little beside
+ * the addition itself, loses nothing to a signal handler, and lets a removal store
+ * a zero (shape.c). Both are 0 at first, so a counter that never sees a fraction is
+ * exact up to 2^64.
+ */
+#include "family.h"
+
+cprom_counter *
+cprom_counter_create(const cprom_counter_options *from)
+{
+	cprom_counter_options o;
+	struct family_spec spec;
+
+	if (cpromi_spec_init(&spec, &o, sizeof(o), from) == -1)
+		return NULL;
+	spec.shape.type = CPROM_TYPE_COUNTER;
+	spec.callback = o.callback;
+	spec.arg = o.arg;
+	return (cprom_counter *)cpromi_family_register(&spec);
+}
+
+static COLD void
+add_shared(const struct handle *h, uint64_t n)
+{
+	if (h->kind == HANDLE_SERIES)
+		add_relaxed(&cpromi_shared_cells(h, 0)[0], n);
+	else
+		cpromi_drop(h, DROP_NOT_A_SERIES);
+}
+
+static inline void
+add_whole(const struct handle *h, uint64_t n)
+{
+	atomic_u64 *cells = cpromi_own_cells(h, 0);
+
+	if (LIKELY(cells != NULL))
+		add_owned_release(&cells[0], n);
+	else
+		add_shared(h, n);
+}
+
+static void
+add_fraction(const struct handle *h, double v)
+{
+	atomic_u64 *cells = cpromi_own_cells(h, 1);
+
+	if (LIKELY(cells != NULL))
+		cpromi_add_double(&cells[0], v);
+	else if (h->kind == HANDLE_SERIES)
+		cpromi_add_double(&cpromi_shared_cells(h, 1)[0], v);
+	else
+		cpromi_drop(h, DROP_NOT_A_SERIES);
+}
+
+void
+cprom_counter_inc(cprom_counter *c)
+{
+	if (LIKELY(c != NULL))
+		add_whole((const struct handle *)c, 1);
+}
+
+static COLD void
+reject(const struct handle *h, double v)
+{
+	cpromi_drop(h, v < 0 ? DROP_NEGATIVE : v > 0 ? DROP_INFINITE : DROP_NAN);
+}
+
+void
+cprom_counter_add(cprom_counter *c, double v)
+{
+	const struct handle *h = (const struct handle *)c;
+
+	if (UNLIKELY(h == NULL))
+		return;
+	if (UNLIKELY(!(v >= 0 && v <= 0x1.fffffffffffffp1023)))
+		reject(h, v);
+	else if (v < 0x1p63 && (double)(int64_t)v == v)
+		add_whole(h, (uint64_t)(int64_t)v);
+	else
+		add_fraction(h, v);
+}
+
+double
+cprom_counter_value(const cprom_counter *c)
+{
+	const struct handle *h = (const struct handle *)c;
+
+	if (h == NULL || h->kind != HANDLE_SERIES)
+		return 0;
+	return (double)cpromi_sum_u64(h, 0, 0) + cpromi_sum_double(h, 1, 0);
+}

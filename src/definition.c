@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * definition: what the user said of a metric, checked, copied, compared.
+ */
+#include "definition.h"
+
+#include "error.h"
+#include "escape.h"
+
+#include <errno.h>
+
+const char *
+cpromi_type_name(uint32_t type)
+{
+	static const char *const names[] = {"", "counter", "gauge", "histogram", "summary", "untyped"};
+
+	return type < array_len(names) ? names[type] : "collector";
+}
+
+/* ---- checking -------------------------------------------------------------- */
+
+static bool
+is_reserved(const char *label)
+{
+	return strncmp(label, "__", 2) == 0 || strcmp(label, "le") == 0 ||
+	       strcmp(label, "quantile") == 0;
+}
+
+/* The i-th label name of both lists: first the constant ones. */
+static const char *
+nth_label(const struct common_options *o, size_t i)
+{
+	size_t constants = o->const_labels.count / 2;
+
+	return i < constants ? o->const_labels.items[2 * i] : o->labels.items[i - constants];
+}
+
+static int
+check_label(const struct common_options *o, size_t i)
+{
+	const char *name = nth_label(o, i);
+
+	if (!cpromi_label_name_valid(name))
+		return cpromi_fail(EINVAL, "%s: \"%s\" is not a label name", o->name,
+				   name == NULL ? "(null)" : name);
+	if (is_reserved(name))
+		return cpromi_fail(EINVAL, "%s: the label name \"%s\" is reserved", o->name, name);
+	for (size_t j = 0; j < i; j++)
+		if (strcmp(nth_label(o, j), name) == 0)
+			return cpromi_fail(EINVAL, "%s: the label \"%s\" is named twice", o->name, name);
+	return 0;
+}
+
+static int
+check_labels(const struct common_options *o)
+{
+	size_t constants = o->const_labels.count / 2;
+
+	if ((o->labels.items == NULL && o->labels.count > 0) ||
+	    (o->const_labels.items == NULL && o->const_labels.count > 0))
+		return cpromi_fail(EINVAL, "%s: the labels are NULL", o->name);
+	if (o->const_labels.count % 2 != 0)
+		return cpromi_fail(EINVAL, "%s: a constant label has no value", o->name);
+	if (o->labels.count > CPROM_MAX_LABELS || constants > CPROM_MAX_LABELS)
+		return cpromi_fail(EINVAL, "%s: more than %d labels", o->name, CPROM_MAX_LABELS);
+	for (size_t i = 0; i < constants + o->labels.count; i++)
+		if (check_label(o, i) == -1)
+			return -1;
+	for (size_t i = 0; i < constants; i++) {
+		const char *value = o->const_labels.items[2 * i + 1];
+
+		if (value == NULL || !cpromi_utf8_valid(value, strlen(value)))
+			return cpromi_fail(EINVAL, "%s: the value of the constant label \"%s\" is not UTF-8",
+					   o->name, o->const_labels.items[2 * i]);
+	}
+	return 0;
+}
+
+static int
+check_texts(const struct common_options *o)
+{
+	if (!cpromi_metric_name_valid(o->name))
+		return cpromi_fail(EINVAL, "\"%s\" is not a metric name",
+				   o->name == NULL ? "(null)" : o->name);
+	if (o->help == NULL || !cpromi_utf8_valid(o->help, strlen(o->help)))
+		return cpromi_fail(EINVAL, "%s: the help text is %s", o->name,
+				   o->help == NULL ? "missing" : "not UTF-8");
+	if (o->unit != NULL && *o->unit != '\0' && !cpromi_metric_name_valid(o->unit))
+		return cpromi_fail(EINVAL, "%s: \"%s\" is not a unit", o->name, o->unit);
+	return 0;
+}
+
+static size_t
+const_label_bytes(const struct common_options *o)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i + 1 < o->const_labels.count; i += 2) {
+		const char *value = o->const_labels.items[i + 1];
+
+		n += strlen(o->const_labels.items[i]) + strlen("=\"\",");
+		n += cpromi_escape(value, strlen(value), true, NULL);
+	}
+	return n;
+}
+
+static size_t
+label_name_bytes(const struct common_options *o)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < o->labels.count; i++)
+		n += strlen(o->labels.items[i]) + strlen("=\"\",");
+	return n;
+}
+
+int
+cpromi_definition_check(const struct family_spec *spec)
+{
+	const struct common_options *o = &spec->common;
+
+	if (spec->collect != NULL)
+		return 0;
+	if (check_texts(o) == -1 || check_labels(o) == -1)
+		return -1;
+	if (const_label_bytes(o) + label_name_bytes(o) > CPROM_MAX_LABEL_BYTES / 2)
+		return cpromi_fail(EINVAL, "%s: the labels are longer than %d bytes", o->name,
+				   CPROM_MAX_LABEL_BYTES / 2);
+	if (spec->callback != NULL && o->labels.count > 0)
+		return cpromi_fail(EINVAL, "%s: a callback gives one value, so it takes no labels",
+				   o->name);
+	return 0;
+}
+
+/* ---- copying --------------------------------------------------------------- */
+
+/* Where the next string of a definition goes. */
+struct writer {
+	char *p;
+};
+
+static const char *
+put(struct writer *w, const char *text, size_t n)
+{
+	char *at = w->p;
+
+	memcpy(at, text, n);
+	w->p += n;
+	return at;
+}
+
+static const char *
+put_string(struct writer *w, const char *text)
+{
+	return put(w, text, strlen(text) + 1);
+}
+
+static void
+put_const_labels(struct writer *w, struct definition *d, const struct common_options *o)
+{
+	d->const_labels = w->p;
+	for (size_t i = 0; i + 1 < o->const_labels.count; i += 2) {
+		const char *value = o->const_labels.items[i + 1];
+
+		if (i > 0)
+			put(w, ",", 1);
+		put(w, o->const_labels.items[i], strlen(o->const_labels.items[i]));
+		put(w, "=\"", 2);
+		w->p += cpromi_escape(value, strlen(value), true, w->p);
+		put(w, "\"", 1);
+	}
+	d->const_length = (uint32_t)(w->p - d->const_labels);
+}
+
+/* `const="x",first="`, `",second="`, … */
+static void
+put_leads(struct writer *w, struct definition *d, struct lead *leads)
+{
+	for (uint32_t i = 0; i < d->label_count; i++) {
+		leads[i].bytes = w->p;
+		if (i > 0)
+			put(w, "\",", 2);
+		else if (d->const_length > 0) {
+			put(w, d->const_labels, d->const_length);
+			put(w, ",", 1);
+		}
+		put(w, d->labels[i], strlen(d->labels[i]));
+		put(w, "=\"", 2);
+		leads[i].length = (uint32_t)(w->p - leads[i].bytes);
+		d->leads_length += leads[i].length;
+	}
+}
+
+static size_t
+string_bytes(const struct common_options *o)
+{
+	return strlen(o->name) + strlen(o->help) + (o->unit == NULL ? 0 : strlen(o->unit)) + 3 +
+	       2 * const_label_bytes(o) + 2 * label_name_bytes(o) + 1;
+}
+
+struct definition *
+cpromi_definition_make(struct region *r, const struct family_spec *spec)
+{
+	static const struct common_options collector = {.name = "", .help = ""};
+	const struct common_options *o = spec->collect == NULL ? &spec->common : &collector;
+	size_t arrays = o->labels.count * (sizeof(char *) + sizeof(struct lead));
+	size_t bytes = sizeof(struct definition) + arrays + string_bytes(o);
+	struct definition *d = cpromi_region_alloc(r, bytes);
+	struct lead *leads;
+	const char **labels;
+	struct writer w;
+
+	if (d == NULL)
+		return NULL;
+	leads = (struct lead *)(d + 1);
+	labels = (const char **)(leads + o->labels.count);
+	w.p = (char *)(labels + o->labels.count);
+	d->bytes = bytes;
+	d->name = put_string(&w, o->name);
+	d->name_length = (uint32_t)strlen(o->name);
+	d->help = put_string(&w, o->help);
+	d->help_length = (uint32_t)strlen(o->help);
+	d->unit = put_string(&w, o->unit == NULL ? "" : o->unit);
+	d->label_count = (uint32_t)o->labels.count;
+	d->labels = labels;
+	d->leads = leads;
+	for (size_t i = 0; i < o->labels.count; i++)
+		labels[i] = put_string(&w, o->labels.items[i]);
+	put_const_labels(&w, d, o);
+	put_leads(&w, d, leads);
+	return d;
+}
+
+/* ---- comparing ------------------------------------------------------------- */
+
+static bool
+same_labels(const struct definition *d, cprom_strings labels)
+{
+	if (d->label_count != labels.count)
+		return false;
+	for (size_t i = 0; i < labels.count; i++)
+		if (strcmp(d->labels[i], labels.items[i]) != 0)
+			return false;
+	return true;
+}
+
+static bool
+same_const_labels(const struct definition *d, const struct common_options *o)
+{
+	const char *p = d->const_labels, *end = p + d->const_length;
+	char escaped[CPROM_MAX_LABEL_BYTES];
+
+	for (size_t i = 0; i + 1 < o->const_labels.count; i += 2) {
+		const char *name = o->const_labels.items[i], *value = o->const_labels.items[i + 1];
+		size_t name_length = strlen(name);
+		size_t length = cpromi_escape(value, strlen(value), true, escaped);
+		size_t comma = i > 0;
+
+		if ((size_t)(end - p) < comma + name_length + length + 3 ||
+		    memcmp(p + comma, name, name_length) != 0 ||
+		    memcmp(p + comma + name_length, "=\"", 2) != 0 ||
+		    memcmp(p + comma + name_length + 2, escaped, length) != 0)
+			return false;
+		p += comma + name_length + length + 3;
+	}
+	return p == end;
+}
+
+const char *
+cpromi_definition_difference(const struct family *f, const struct family_spec *spec,
+			     const struct shape *shape)
+{
+	const struct definition *d = f->def;
+	const struct common_options *o = &spec->common;
+
+	if (f->handle.type != spec->shape.type)
+		return "the type";
+	if (strcmp(d->help, o->help) != 0)
+		return "the help text";
+	if (strcmp(d->unit, o->unit == NULL ? "" : o->unit) != 0)
+		return "the unit";
+	if (!same_labels(d, o->labels))
+		return "the labels";
+	if (!same_const_labels(d, o))
+		return "the constant labels";
+	if (f->shape != shape)
+		return spec->shape.type == CPROM_TYPE_HISTOGRAM ? "the buckets" : "the quantiles";
+	if (f->max_series != o->max_series)
+		return "max_series";
+	if (f->callback != spec->callback || f->arg != spec->arg)
+		return "the callback";
+	return NULL;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * definition: what the user said of a metric, checked, copied, compared.
+ */
+#ifndef CPROMI_DEFINITION_H
+#define CPROMI_DEFINITION_H
+
+#include "family.h"
+
+/* 0, or -1 with EINVAL and what is wrong with it. */
+int cpromi_definition_check(const struct family_spec *spec);
+
+/* A copy in the region; NULL without memory. */
+struct definition *cpromi_definition_make(struct region *r, const struct family_spec *spec);
+
+/* What differs between the family and the spec, as a noun; NULL if nothing does. */
+const char *cpromi_definition_difference(const struct family *f, const struct family_spec *spec,
+					 const struct shape *shape);
+
+/* "counter", "gauge", … */
+const char *cpromi_type_name(uint32_t type);
+
+#endif

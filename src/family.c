@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * family: a metric as the user names it, or a collector; the registry's list of them.
+ */
+#include "family.h"
+
+#include "definition.h"
+#include "error.h"
+#include "registry.h"
+
+#include <errno.h>
+
+static struct family *
+family_at(uintptr_t word)
+{
+	return (struct family *)(word & ~FAMILY_REMOVED);
+}
+
+/* ---- names ----------------------------------------------------------------- */
+
+/* What a type hangs on to its name: its samples' names. */
+static size_t
+suffixes_of(uint32_t type, const char *out[4])
+{
+	out[0] = "";
+	out[1] = "_sum";
+	out[2] = "_count";
+	out[3] = "_bucket";
+	return type == CPROM_TYPE_HISTOGRAM ? 4 : type == CPROM_TYPE_SUMMARY ? 3 : 1;
+}
+
+static bool
+same_joined(const char *a, const char *suffix_a, const char *b, const char *suffix_b)
+{
+	size_t na = strlen(a), nb = strlen(b);
+
+	if (na > nb)
+		return same_joined(b, suffix_b, a, suffix_a);
+	return memcmp(a, b, na) == 0 && strncmp(suffix_a, b + na, nb - na) == 0 &&
+	       strlen(suffix_a) >= nb - na && strcmp(suffix_a + (nb - na), suffix_b) == 0;
+}
+
+bool
+cpromi_names_collide(uint32_t type_a, const char *a, uint32_t type_b, const char *b)
+{
+	const char *suffixes_a[4], *suffixes_b[4];
+	size_t count_a = suffixes_of(type_a, suffixes_a);
+	size_t count_b = suffixes_of(type_b, suffixes_b);
+
+	for (size_t i = 0; i < count_a; i++)
+		for (size_t j = 0; j < count_b; j++)
+			if (same_joined(a, suffixes_a[i], b, suffixes_b[j]))
+				return true;
+	return false;
+}
+
+struct family *
+cpromi_family_colliding(struct cprom_registry *r, uint32_t type, const char *name)
+{
+	struct family *f = family_at(load_acquire(&r->families));
+
+	for (; f != NULL; f = family_at(load_acquire(&f->next)))
+		if (f->collect == NULL && !cpromi_family_is_removed(f) &&
+		    cpromi_names_collide(type, name, f->handle.type, f->def->name))
+			return f;
+	return NULL;
+}
+
+/* ---- making ---------------------------------------------------------------- */
+
+int
+cpromi_spec_init(struct family_spec *spec, void *options, size_t size, const void *from)
+{
+	size_t given = from == NULL ? 0 : *(const size_t *)from;
+
+	memset(spec, 0, sizeof(*spec));
+	if (given < offsetof(struct common_options, registry) || given > 4096)
+		return cpromi_fail(EINVAL, "options without their size");
+	memset(options, 0, size);
+	memcpy(options, from, given < size ? given : size);
+	memcpy(&spec->common, options, sizeof(spec->common));
+	if (spec->common.max_series == 0)
+		spec->common.max_series = CPROM_DEFAULT_MAX_FAMILY_SERIES;
+	if (spec->common.max_series > INT32_MAX)
+		spec->common.max_series = INT32_MAX;
+	return 0;
+}
+
+/* The series that a family has from the start: its only one, or where overflow goes. */
+static bool
+add_first_series(struct family *f)
+{
+	static const char *const overflow[CPROM_MAX_LABELS] = {
+#define FOUR "overflow", "overflow", "overflow", "overflow"
+#define SIXTEEN FOUR, FOUR, FOUR, FOUR
+		SIXTEEN, SIXTEEN, SIXTEEN, SIXTEEN};
+	struct series *s;
+
+	if (f->collect != NULL)
+		return true;
+	s = cpromi_series_make(f, (cprom_strings){overflow, f->def->label_count});
+	if (f->def->label_count == 0)
+		f->only = s;
+	else
+		f->overflow = s;
+	return s != NULL;
+}
+
+/* Takes apart what add_first_series() and make() put together. */
+static void
+unmake(struct family *f)
+{
+	struct cprom_registry *r = f->registry;
+
+	if (f->only != NULL)
+		cpromi_series_reclaim(r, f->only);
+	if (f->overflow != NULL)
+		cpromi_series_reclaim(r, f->overflow);
+	if (f->def != NULL)
+		cpromi_region_free(&r->region, f->def, f->def->bytes);
+	cpromi_index_free(&f->index, &r->region);
+	cpromi_stack_push(&r->region, &r->free_families, f);
+}
+
+/* A family's memory; it is only ever a family's (F1). */
+static struct family *
+take_memory(struct cprom_registry *r)
+{
+	struct family *f = cpromi_stack_pop(&r->region, &r->free_families);
+
+	if (f != NULL)
+		return f;
+	f = cpromi_region_carve(&r->region, sizeof(*f), CACHE_LINE);
+	if (f != NULL)
+		f->self = cpromi_region_ref(&r->region, f);
+	return f;
+}
+
+static struct family *
+make(struct cprom_registry *r, const struct family_spec *spec, struct shape *shape)
+{
+	struct family *f = take_memory(r);
+
+	if (f == NULL)
+		return NULL;
+	f->handle.number = LANE_NO_NUMBER;
+	f->handle.chunk = shape->none;
+	f->handle.type = (uint16_t)spec->shape.type;
+	f->handle.kind = HANDLE_FAMILY;
+	store_relaxed(&f->next, 0);
+	store_relaxed(&f->birth, 0);
+	store_relaxed(&f->uses, FAMILY_ALIVE);
+	store_relaxed(&f->live, 0);
+	f->registry = r;
+	f->shape = shape;
+	f->only = NULL;
+	f->overflow = NULL;
+	f->max_series = (uint32_t)spec->common.max_series;
+	f->callback = spec->callback;
+	f->collect = spec->collect;
+	f->release = spec->release;
+	f->arg = spec->arg;
+	f->def = cpromi_definition_make(&r->region, spec);
+	if (f->def != NULL && add_first_series(f))
+		return f;
+	unmake(f);
+	return NULL;
+}
+
+/* ---- adding ---------------------------------------------------------------- */
+
+/* Why the family cannot be added beside this one, or that this one is the same. */
+static int
+compare(struct family *f, const struct family_spec *spec, const struct shape *shape, bool *same)
+{
+	const char *name = spec->common.name;
+	const char *difference;
+
+	*same = false;
+	if (f->collect != NULL || spec->collect != NULL)
+		return 0;
+	if (strcmp(f->def->name, name) == 0) {
+		difference = cpromi_definition_difference(f, spec, shape);
+		*same = difference == NULL;
+		return *same ? 0
+			     : cpromi_fail(EEXIST, "%s is registered already as a %s: %s differ%s", name,
+					   cpromi_type_name(f->handle.type), difference,
+					   difference[strlen(difference) - 1] == 's' ? "" : "s");
+	}
+	if (cpromi_names_collide(spec->shape.type, name, f->handle.type, f->def->name))
+		return cpromi_fail(EEXIST, "%s (%s) collides with the samples of %s (%s)", name,
+				   cpromi_type_name(spec->shape.type), f->def->name,
+				   cpromi_type_name(f->handle.type));
+	return 0;
+}
+
+/* Unlinks removed families behind *link; the word it ends with, the next living family. */
+static uintptr_t
+skip_removed(struct cprom_registry *r, atomic_ptr *link)
+{
+	uintptr_t word = load_acquire(link);
+
+	while (word != 0 && !(word & FAMILY_REMOVED)) {
+		struct family *f = family_at(word);
+		uintptr_t next = load_acquire(&f->next);
+
+		if (!(next & FAMILY_REMOVED))
+			break;
+		if (!cas_acq_rel(link, &word, next & ~FAMILY_REMOVED))
+			continue;
+		cpromi_epoch_retire(&r->epoch, f);
+		word = next & ~FAMILY_REMOVED;
+	}
+	return word;
+}
+
+static void
+give_birth(struct family *f)
+{
+	uint64_t none = 0;
+
+	if (load_acquire(&f->birth) == 0)
+		cas_acq_rel(&f->birth, &none, add_acq_rel(&f->registry->births, 1) + 1);
+}
+
+/*
+ * Walks to the end of the list comparing and links f there. The family that is
+ * in the list in the end: f, one of the same definition, or NULL for a collision.
+ */
+static struct family *
+link_last(struct cprom_registry *r, struct family *f, const struct family_spec *spec)
+{
+	atomic_ptr *link = &r->families;
+	bool same;
+
+	for (;;) {
+		uintptr_t word = skip_removed(r, link);
+		struct family *there = family_at(word);
+
+		if (word & FAMILY_REMOVED) { /* the one we stand on was removed */
+			link = &r->families;
+		} else if (there != NULL) {
+			if (compare(there, spec, f->shape, &same) == -1)
+				return NULL;
+			if (same)
+				return there;
+			link = &there->next;
+		} else {
+			/* The ticket is drawn after the end was seen: F1. */
+			store_relaxed(&f->ticket, add_acq_rel(&r->tickets, 1) + 1);
+			/* Release: F2. Pairs with load_acquire of links. */
+			if (cas_acq_rel(link, &word, (uintptr_t)f))
+				return f;
+		}
+	}
+}
+
+static struct handle *
+handle_of(struct family *f)
+{
+	return f->only != NULL ? &f->only->handle : &f->handle;
+}
+
+static struct handle *
+add(struct cprom_registry *r, const struct family_spec *spec)
+{
+	struct shape_home home = {&r->shapes, &r->region, &r->lanes, r->drops};
+	struct shape *shape = cpromi_shape_get(&home, &spec->shape);
+	struct family *f = shape == NULL ? NULL : make(r, spec, shape);
+	struct family *there;
+
+	if (f == NULL) {
+		cpromi_fail(ENOMEM, "the registry's %llu bytes are used up",
+			    (unsigned long long)r->region.limit);
+		return NULL;
+	}
+	there = link_last(r, f, spec);
+	if (there != f)
+		unmake(f);
+	if (there == NULL)
+		return NULL;
+	give_birth(there);
+	if (there == f && f->only != NULL) {
+		store_relaxed(&f->only->birth, load_relaxed(&f->birth));
+		add_relaxed(&r->series, 1);
+	}
+	if (there == f && f->collect == NULL)
+		add_relaxed(&r->family_count, 1);
+	return handle_of(there);
+}
+
+struct handle *
+cpromi_family_register(const struct family_spec *spec)
+{
+	cprom_registry *r = cpromi_registry_or_default(spec->common.registry);
+	struct handle *h = NULL;
+	struct epoch_guard g;
+
+	if (r == NULL)
+		return NULL;
+	if (cpromi_definition_check(spec) == 0) {
+		if (cpromi_epoch_enter(&r->epoch, &g)) {
+			h = add(r, spec);
+			cpromi_epoch_leave(&g);
+		} else {
+			cpromi_fail(ENOMEM, "the registry has no memory for one more thread");
+		}
+	}
+	if (h == NULL)
+		cpromi_registry_count(r, SELF_REGISTRATIONS_FAILED);
+	return h;
+}
+
+/* ---- removing -------------------------------------------------------------- */
+
+bool
+cpromi_family_use(struct family *f)
+{
+	uint64_t uses = load_acquire(&f->uses);
+
+	do {
+		if (!(uses & FAMILY_ALIVE))
+			return false;
+	} while (!cas_acq_rel(&f->uses, &uses, uses + 1));
+	return true;
+}
+
+/*
+ * uses is FAMILY_ALIVE + running callbacks; the removal takes FAMILY_ALIVE off.
+ * Who brings the word to 0 releases the argument, once.
+ */
+static void
+stop_using(struct family *f, uint64_t share)
+{
+	void (*release)(void *arg) = f->release;
+	void *arg = f->arg;
+
+	if (add_acq_rel(&f->uses, -share) == share && release != NULL)
+		release(arg);
+}
+
+void
+cpromi_family_unuse(struct family *f)
+{
+	stop_using(f, 1);
+}
+
+bool
+cpromi_family_remove(struct family *f)
+{
+	struct cprom_registry *r = f->registry;
+	uintptr_t next = load_acquire(&f->next);
+	uintptr_t word;
+	atomic_ptr *link = &r->families;
+
+	do {
+		if (next & FAMILY_REMOVED)
+			return false;
+	} while (!cas_acq_rel(&f->next, &next, next | FAMILY_REMOVED));
+	if (f->only != NULL)
+		sub_relaxed(&r->series, 1);
+	if (f->collect == NULL)
+		sub_relaxed(&r->family_count, 1);
+	cpromi_series_clear(f);
+	stop_using(f, FAMILY_ALIVE);
+	while ((word = skip_removed(r, link)) != 0)
+		link = word & FAMILY_REMOVED ? &r->families : &family_at(word)->next;
+	return true;
+}
+
+void
+cpromi_family_reclaim(struct family *f)
+{
+	if (load_acquire(&f->uses) != 0) { /* F4 */
+		cpromi_epoch_retire(&f->registry->epoch, f);
+		return;
+	}
+	cpromi_series_clear(f); /* F3 */
+	unmake(f);
+}
+
+/* ---- walking --------------------------------------------------------------- */
+
+struct family *
+cpromi_family_after(struct cprom_registry *r, struct family *hint, uint64_t ticket,
+		    uint64_t birth_limit)
+{
+	struct family *f;
+
+	/* The hint was read in an earlier epoch; it is the same family if its ticket is (F1). */
+	if (hint != NULL && load_acquire(&hint->ticket) == ticket && !cpromi_family_is_removed(hint))
+		f = family_at(load_acquire(&hint->next));
+	else
+		f = family_at(load_acquire(&r->families));
+	for (; f != NULL; f = family_at(load_acquire(&f->next))) {
+		uint64_t birth = load_acquire(&f->birth);
+
+		if (load_relaxed(&f->ticket) > ticket && !cpromi_family_is_removed(f) && birth != 0 &&
+		    birth <= birth_limit)
+			return f;
+	}
+	return NULL;
+}
+
+struct family *
+cpromi_family_of(cprom_metric *m)
+{
+	struct handle *h = (struct handle *)m;
+	struct series *s = (struct series *)m;
+	struct family *f;
+
+	if (h == NULL) {
+		cpromi_fail(EINVAL, "the metric is NULL");
+		return NULL;
+	}
+	if (h->kind == HANDLE_FAMILY)
+		return (struct family *)h;
+	f = cpromi_region_at(h->chunk->shape->region, s->family);
+	if (f != NULL && f->only == s)
+		return f;
+	cpromi_fail(EINVAL, "this is a child: the call takes the metric that it was made from");
+	return NULL;
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * family: a metric as the user names it, or a collector; the registry's list of them.
+ *
+ * The list is in the order of registration. A family is added by one
+ * compare-and-swap on the next word of the last one, after it was compared with
+ * every family before it: so of two families whose names collide the second
+ * always sees the first.
+ *
+ * Invariants
+ *  F1  Tickets ascend along the list; they name a position for ever, for the
+ *      memory of a family is only used again for families.
+ *  F2  A family is complete when it is linked, its only series included. Its
+ *      birth is set after that, by its maker or by who finds it without.
+ *  F3  A removed family has bit 0 of its next word set. Its series are removed
+ *      at once, and those that were added meanwhile when it is reclaimed.
+ *  F4  A family is not reclaimed while `uses` counts a running callback.
+ */
+#ifndef CPROMI_FAMILY_H
+#define CPROMI_FAMILY_H
+
+#include "index.h"
+#include "series.h"
+
+struct cprom_registry;
+
+/* What stands before a label's value in the text of a series. */
+struct lead {
+	const char *bytes;
+	uint32_t length;
+};
+
+/* What the user said, copied; one piece of memory with all its strings. */
+struct definition {
+	size_t bytes;
+	const char *name; /* NULL: a collector */
+	const char *help;
+	const char *unit; /* "" if none */
+	uint32_t name_length;
+	uint32_t help_length;
+	uint32_t label_count;
+	uint32_t leads_length;   /* of all leads */
+	const char *const *labels; /* names */
+	const struct lead *leads;
+	const char *const_labels; /* as they stand in a line, without a comma behind */
+	uint32_t const_length;
+};
+
+struct family {
+	struct handle handle;
+	atomic_ptr next;   /* F3 */
+	atomic_u64 ticket; /* F1 */
+	atomic_u64 birth;  /* F2; 0: none yet */
+	atomic_u64 uses;   /* FAMILY_ALIVE | running callbacks: F4 */
+	struct cprom_registry *registry;
+	struct definition *def;
+	struct shape *shape;
+	struct series *only;     /* if there are no labels */
+	struct series *overflow; /* if there are; in the index since its first use */
+	struct index index;
+	region_ref self;
+	atomic_u32 live; /* series in the index, the overflow series aside */
+	uint32_t max_series;
+	double (*callback)(void *arg);
+	void (*collect)(cprom_sink *out, void *arg);
+	void (*release)(void *arg);
+	void *arg;
+};
+
+#define FAMILY_REMOVED ((uintptr_t)1)
+#define FAMILY_ALIVE ((uint64_t)1 << 63)
+
+struct common_options {
+	CPROM_COMMON_OPTIONS;
+};
+
+/* A definition to be registered. */
+struct family_spec {
+	struct shape_key shape;
+	struct common_options common;
+	double (*callback)(void *arg);
+	void (*collect)(cprom_sink *out, void *arg);
+	void (*release)(void *arg);
+	void *arg;
+};
+
+/*
+ * Fills spec from an options struct of the given full size, copied to options
+ * first (fields that an older caller does not have are zero). 0, or -1 with EINVAL.
+ */
+int cpromi_spec_init(struct family_spec *spec, void *options, size_t size, const void *from);
+
+/*
+ * The handle of that definition in spec->common.registry: the only series if
+ * there are no labels, else the family. NULL as cprom_counter_create() says.
+ */
+struct handle *cpromi_family_register(const struct family_spec *spec);
+
+/* Removes the family; false if somebody else did. */
+bool cpromi_family_remove(struct family *f);
+
+/* Of the retired family f: gives its memory back, or retires it again (F4). */
+void cpromi_family_reclaim(struct family *f);
+
+/*
+ * The first family behind the position (a ticket; 0: the start), not removed,
+ * born at or before the limit. hint may be the family at the position. In an epoch.
+ */
+struct family *cpromi_family_after(struct cprom_registry *r, struct family *hint, uint64_t ticket,
+				   uint64_t birth_limit);
+
+static inline bool
+cpromi_family_is_removed(struct family *f)
+{
+	return (load_acquire(&f->next) & FAMILY_REMOVED) != 0;
+}
+
+/* Around a callback: false if the family was removed. use is called in an epoch. */
+bool cpromi_family_use(struct family *f);
+void cpromi_family_unuse(struct family *f);
+
+/* The family of a handle that may be a parent or an only series; NULL and EINVAL if it is a child. */
+struct family *cpromi_family_of(cprom_metric *m);
+
+/* Do the samples of two families, or the names themselves, collide? */
+bool cpromi_names_collide(uint32_t type_a, const char *a, uint32_t type_b, const char *b);
+
+/* Does any family of the registry collide with this name? In an epoch. */
+struct family *cpromi_family_colliding(struct cprom_registry *r, uint32_t type, const char *name);
+
+#endif

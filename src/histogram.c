@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * histogram: counts of observations per bucket, and their sum.
+ *
+ * Cells of a run: sequence word, sum, one per bound, +Inf. Buckets are counted one
+ * by one and made cumulative when they are read; the count is their sum.
+ */
+#include "bounds.h"
+#include "family.h"
+
+static const double default_buckets[] = {.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10};
+
+cprom_histogram *
+cprom_histogram_create(const cprom_histogram_options *from)
+{
+	cprom_histogram_options o;
+	struct family_spec spec;
+
+	if (cpromi_spec_init(&spec, &o, sizeof(o), from) == -1)
+		return NULL;
+	if (o.buckets.count == 0)
+		o.buckets = (cprom_doubles){default_buckets, array_len(default_buckets)};
+	if (cpromi_bounds_check(o.name, &o.buckets) == -1)
+		return NULL;
+	spec.shape.type = CPROM_TYPE_HISTOGRAM;
+	spec.shape.bounds = o.buckets;
+	return (cprom_histogram *)cpromi_family_register(&spec);
+}
+
+/*
+ * The first bound that v does not exceed, by halving: each step is a comparison
+ * and a conditional move, so an unpredictable v mispredicts nothing.
+ */
+static inline size_t
+bucket_of(const struct shape *s, double v)
+{
+	const double *base = s->bounds;
+	size_t n = s->count;
+
+	while (n > 1) {
+		size_t half = n / 2;
+
+		base += (base[half - 1] < v) * half;
+		n -= half;
+	}
+	return (size_t)(base - s->bounds) + (n == 1 && *base < v);
+}
+
+static COLD void
+observe_shared(const struct handle *h, size_t bucket, double sum, uint64_t n)
+{
+	atomic_u64 *cells;
+
+	if (h->kind != HANDLE_SERIES) {
+		cpromi_drop(h, DROP_NOT_A_SERIES);
+		return;
+	}
+	cells = cpromi_shared_cells(h, 0);
+	add_relaxed(&cells[2 + bucket], n);
+	cpromi_add_double(&cells[1], sum);
+}
+
+static inline void
+observe(const struct handle *h, double v, double sum, uint64_t n)
+{
+	size_t bucket = bucket_of(h->chunk->shape, v);
+	atomic_u64 *cells = cpromi_own_cells(h, 0);
+	uint64_t odd;
+
+	if (UNLIKELY(cells == NULL)) {
+		observe_shared(h, bucket, sum, n);
+		return;
+	}
+	odd = cpromi_snapshot_begin(cells);
+	add_owned_release(&cells[2 + bucket], n);
+	store_release(&cells[1], double_bits(bits_double(load_relaxed(&cells[1])) + sum));
+	cpromi_snapshot_end(cells, odd);
+}
+
+void
+cprom_histogram_observe(cprom_histogram *m, double v)
+{
+	const struct handle *h = (const struct handle *)m;
+
+	if (UNLIKELY(h == NULL))
+		return;
+	if (UNLIKELY(v != v))
+		cpromi_drop(h, DROP_NAN);
+	else
+		observe(h, v, v, 1);
+}
+
+void
+cprom_histogram_observe_many(cprom_histogram *m, double v, uint64_t n)
+{
+	const struct handle *h = (const struct handle *)m;
+
+	if (h == NULL || n == 0)
+		return;
+	if (v != v)
+		cpromi_drop(h, DROP_NAN);
+	else
+		observe(h, v, v * (double)n, n);
+}
+
+uint64_t
+cprom_histogram_count(const cprom_histogram *m)
+{
+	const struct handle *h = (const struct handle *)m;
+	uint64_t counts[CPROM_MAX_BUCKETS + 1], total = 0;
+	double sum;
+
+	if (h == NULL || h->kind != HANDLE_SERIES)
+		return 0;
+	cpromi_snapshot(h, &sum, counts);
+	for (size_t i = 0; i <= h->chunk->shape->count; i++)
+		total += counts[i];
+	return total;
+}
+
+double
+cprom_histogram_sum(const cprom_histogram *m)
+{
+	const struct handle *h = (const struct handle *)m;
+
+	if (h == NULL || h->kind != HANDLE_SERIES)
+		return 0;
+	return cpromi_sum_double(h, 0, 1);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * http_conn: one client's connection, as a machine that runs until its socket would block.
+ */
+#ifndef CPROMI_HTTP_CONN_H
+#define CPROMI_HTTP_CONN_H
+
+#include "http_body.h"
+#include "http_site.h"
+
+/*
+ * Room behind a head of the largest size, through which its body passes. So a
+ * head never moves while its body is read.
+ */
+#define CPROMI_HTTP_BODY_ROOM 512
+
+/* What a connection waits for; each has its own deadline. */
+enum http_want {
+	HTTP_WANT_REQUEST, /* the first byte of the next request */
+	HTTP_WANT_INPUT,   /* the rest of a request */
+	HTTP_WANT_OUTPUT,  /* room for more of the answer, or just another turn */
+	HTTP_WANT_LINGER,  /* the client's own end of the connection, after the last answer */
+	HTTP_WANT_CLOSE,   /* nothing: close it */
+	HTTP_WANT_RESET,   /* nothing: close it so that the client sees that something is missing */
+	HTTP_GO_ON,        /* inside http_conn only */
+};
+
+enum http_phase { HTTP_READ_HEAD, HTTP_READ_BODY, HTTP_SEND, HTTP_LINGER };
+
+/* All of it belongs to the thread that runs the server. */
+struct http_conn {
+	struct http_site *site;
+	int fd;
+	enum http_phase phase;
+	bool may_read; /* in this run */
+	bool faulty;   /* the client's requests cannot be told apart any more */
+	bool progress; /* the last run sent something */
+	int credit;    /* work that this run may still do */
+	struct http_head head;
+	struct http_body body;
+	struct http_answer answer;
+	size_t n; /* bytes in buffer: a head, then what follows it */
+	char buffer[CPROMI_HTTP_HEAD_MAX + CPROMI_HTTP_BODY_ROOM];
+};
+
+/* Takes over the non-blocking socket fd. */
+void cpromi_http_conn_begin(struct http_conn *c, struct http_site *site, int fd);
+
+/*
+ * Does what can be done now, a bounded amount of it. Called when the socket is
+ * ready for what the last run wanted (for HTTP_WANT_OUTPUT: for writing; else
+ * for reading).
+ */
+enum http_want cpromi_http_conn_run(struct http_conn *c);
+
+/* The deadline of what it wants has passed. */
+enum http_want cpromi_http_conn_expire(struct http_conn *c);
+
+/* Closes the socket, with a reset if so told, and frees what the answer holds. */
+void cpromi_http_conn_end(struct http_conn *c, bool reset);
+
+/* The same in a child of fork(), where the parent's connection must go on. */
+void cpromi_http_conn_abandon(struct http_conn *c);
+
+#endif

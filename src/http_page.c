@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * http_page: the metrics page on its way to one client, a buffer at a time.
+ *
+ *     buffer  | head, or size of a chunk | part of the page | CRLF, last chunk |
+ *               HEAD_ROOM                                     TAIL_ROOM
+ *
+ * The page is read into the middle, and what goes around it is put right
+ * beside it, so that each part is one write. Only when the first part has been
+ * read is it known whether it is the whole page, which then has a length.
+ */
+#include "http_page.h"
+
+#include "platform.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define HEAD_ROOM 1024
+#define LAST_CHUNK "0\r\n\r\n"
+#define TAIL_ROOM (sizeof("\r\n" LAST_CHUNK) - 1)
+#define PART_MAX (CPROMI_HTTP_PAGE_BUFFER - HEAD_ROOM - TAIL_ROOM)
+
+/* Reads until the room is full or the page ends: how many bytes, or -1. */
+static ssize_t
+read_part(struct http_page *p)
+{
+	size_t n = 0;
+	ssize_t got = 1;
+
+	while (n < PART_MAX && got > 0) {
+		got = cprom_scrape_read(p->scrape, p->buffer + HEAD_ROOM + n, PART_MAX - n);
+		if (got > 0)
+			n += (size_t)got;
+	}
+	if (got < 0)
+		return -1;
+	if (got == 0) {
+		cprom_scrape_close(p->scrape);
+		p->scrape = NULL;
+	}
+	return (ssize_t)n;
+}
+
+static void
+put_before(struct http_page *p, const void *data, size_t n)
+{
+	p->start -= n;
+	memcpy(p->buffer + p->start, data, n);
+}
+
+static void
+put_behind(struct http_page *p, const char *text)
+{
+	size_t n = strlen(text);
+
+	memcpy(p->buffer + p->end, text, n);
+	p->end += n;
+}
+
+/* Makes n bytes of the page a part, as the framing has it. */
+static void
+frame(struct http_page *p, size_t n)
+{
+	char size[] = "\0\0\0\0\0\0\0\r\n";
+	size_t at = 7;
+
+	p->start = HEAD_ROOM;
+	p->end = HEAD_ROOM + n;
+	if (p->framing != HTTP_CHUNKED)
+		return;
+	if (n > 0) {
+		for (size_t rest = n; rest > 0; rest /= 16)
+			size[--at] = "0123456789abcdef"[rest % 16];
+		put_before(p, size + at, sizeof(size) - 1 - at);
+		put_behind(p, "\r\n");
+	}
+	if (p->scrape == NULL)
+		put_behind(p, LAST_CHUNK);
+}
+
+static void
+choose_framing(struct http_page *p, struct http_reply *r, size_t n)
+{
+	if (p->scrape == NULL)
+		r->framing = HTTP_LENGTH;
+	else
+		r->framing = r->old ? HTTP_UNTIL_CLOSE : HTTP_CHUNKED;
+	if (r->framing == HTTP_UNTIL_CLOSE)
+		r->keep_alive = false;
+	r->length = n;
+	p->framing = r->framing;
+}
+
+/* Puts the head before the first part; false if it is too long for its room. */
+static bool
+put_head(struct http_page *p, const struct http_reply *r)
+{
+	char room[HEAD_ROOM - 16]; /* but for the size of a chunk */
+	struct http_buffer head = {.data = room, .cap = sizeof(room), .fixed = true};
+
+	cpromi_http_reply_head(&head, r);
+	if (head.failed)
+		return false;
+	put_before(p, head.data, head.n);
+	return true;
+}
+
+/* Opens the scrape; the Accept value is built in the page's own buffer, which is free yet. */
+static int
+open_scrape(struct http_page *p, cprom_registry *registry, const struct cprom_request *q)
+{
+	struct http_buffer accept = {
+		.data = p->buffer, .cap = CPROMI_HTTP_PAGE_BUFFER, .fixed = true};
+
+	cpromi_http_request_join(q, "accept", &accept);
+	p->scrape = cprom_scrape_open(registry, accept.n > 0 ? accept.data : NULL);
+	if (p->scrape == NULL)
+		return errno == ENOMEM ? 503 : 500;
+	return 0;
+}
+
+/* The Content-Type must be taken before the scrape ends: it belongs to the scrape. */
+static int
+begin(struct http_page *p, struct http_reply *r, bool head_only)
+{
+	char type[256];
+	const char *given = cprom_scrape_content_type(p->scrape);
+	ssize_t n;
+	bool fits;
+
+	if (given == NULL || strlen(given) >= sizeof(type))
+		return 500;
+	memcpy(type, given, strlen(given) + 1);
+	n = read_part(p);
+	if (n < 0)
+		return 500;
+	r->status = 200;
+	r->type = type;
+	choose_framing(p, r, (size_t)n);
+	frame(p, (size_t)n);
+	if (head_only) {
+		cprom_scrape_close(p->scrape);
+		p->scrape = NULL;
+		p->start = p->end = HEAD_ROOM;
+	}
+	fits = put_head(p, r);
+	r->type = NULL;
+	return fits ? 0 : 500;
+}
+
+int
+cpromi_http_page_open(struct http_page *p, cprom_registry *registry, const struct cprom_request *q,
+		      struct http_reply *r)
+{
+	int status;
+
+	*p = (struct http_page){.buffer = malloc(CPROMI_HTTP_PAGE_BUFFER)};
+	if (p->buffer == NULL)
+		return 503;
+	status = open_scrape(p, registry, q);
+	if (status == 0)
+		status = begin(p, r, q->head->method == HTTP_HEAD);
+	if (status != 0)
+		cpromi_http_page_close(p);
+	return status;
+}
+
+bool
+cpromi_http_page_ended(const struct http_page *p)
+{
+	return p->scrape == NULL;
+}
+
+bool
+cpromi_http_page_next(struct http_page *p)
+{
+	ssize_t n = read_part(p);
+
+	if (n < 0)
+		return false;
+	frame(p, (size_t)n);
+	return true;
+}
+
+void
+cpromi_http_page_close(struct http_page *p)
+{
+	cprom_scrape_close(p->scrape);
+	p->scrape = NULL;
+	cpromi_http_page_abandon(p);
+}
+
+void
+cpromi_http_page_abandon(struct http_page *p)
+{
+	free(p->buffer);
+	*p = (struct http_page){.buffer = NULL};
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * http_site: what a server serves, and how it answers one request.
+ */
+#ifndef CPROMI_HTTP_SITE_H
+#define CPROMI_HTTP_SITE_H
+
+#include "http_page.h"
+
+#include <cprom.h>
+
+/* One per server; read and written by the thread that runs it, and set up before. */
+struct http_site {
+	cprom_registry *registry;
+	char *path; /* of the metrics page */
+	int (*handler)(cprom_request *request, cprom_response *response, void *arg);
+	void *handler_arg;
+	unsigned max_scrapes;
+	unsigned scrapes; /* pages under way */
+	bool closing;     /* the server stops: no connection is kept alive */
+
+	/* Ends a page that stands still, so that another can begin; false if there is none. */
+	bool (*make_room)(struct http_site *site);
+};
+
+/* One answer on its way out. All zeros is none. */
+struct http_answer {
+	const char *out; /* what is to be sent next, */
+	size_t left;     /* and how much of it */
+	struct http_buffer bytes;
+	struct http_page page;
+	struct http_site *counted; /* where the page counts as under way; NULL if it does not */
+	bool keep_alive;
+};
+
+/* Answers the good request whose head is at text; the handler and the scrape run here. */
+void cpromi_http_site_answer(struct http_site *site, const struct http_head *h, char *text,
+			     struct http_answer *a);
+
+/* Answers a request that is at fault; the connection is to be closed. */
+void cpromi_http_site_refuse(int status, bool head_only, struct http_answer *a);
+
+/*
+ * Gives the next bytes in out and left; 1, or 0 if all have been given, or -1 if
+ * the answer cannot be completed and the connection must break.
+ */
+int cpromi_http_answer_next(struct http_answer *a);
+
+/* Frees all that the answer holds. abandon: see cpromi_http_page_abandon(). */
+void cpromi_http_answer_end(struct http_answer *a);
+void cpromi_http_answer_abandon(struct http_answer *a);
+
+#endif

@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * labels: from label values to series: look-up, creation, removal.
+ *
+ * Guarantees
+ *  - Two look-ups of the same values that find or make a series which nobody
+ *    removes in between give the same handle.
+ *  - A look-up that hits writes nothing but the calling thread's own epoch word.
+ *  - A page never shows two series of equal labels. Why: a removal takes the
+ *    series out of the index before it is marked in the table, and only then can
+ *    the next one of these labels be inserted, which gets its birth after that. If
+ *    a scrape still found the old one in the index, the new one's birth is later
+ *    than the scrape's start, and the scrape leaves it out.
+ *
+ * Progress: a look-up that hits is wait-free, all else lock-free.
+ */
+#include "error.h"
+#include "escape.h"
+#include "registry.h"
+
+#include <errno.h>
+
+/* ---- comparing ------------------------------------------------------------- */
+
+struct values_key {
+	const struct family *family;
+	cprom_strings values;
+};
+
+/* Does the escaped text at *p begin with the value? Then *p goes behind it. */
+static bool
+eat_escaped(const char **p, const char *end, const char *value)
+{
+	const char *q = *p;
+
+	for (; *value != '\0'; value++) {
+		char c = *value;
+
+		if (c == '\\' || c == '\n' || c == '"') {
+			if (end - q < 2 || *q++ != '\\')
+				return false;
+			c = c == '\n' ? 'n' : c;
+		}
+		if (q == end || *q++ != c)
+			return false;
+	}
+	*p = q;
+	return true;
+}
+
+static bool
+eat(const char **p, const char *end, const char *bytes, size_t n)
+{
+	if ((size_t)(end - *p) < n || memcmp(*p, bytes, n) != 0)
+		return false;
+	*p += n;
+	return true;
+}
+
+/* Compared in full: the text is the leads and values in turn, and a last quote. */
+static bool
+has_values(const struct node *n, const void *arg)
+{
+	const struct values_key *key = arg;
+	const struct definition *d = key->family->def;
+	const struct series *s = series_of_node((struct node *)n);
+	const char *p = s->text->bytes, *end = p + s->text->length;
+
+	/* The shape, too: a series of a family that had this memory before may be left. */
+	if (s->family != key->family->self || s->handle.chunk->shape != key->family->shape)
+		return false;
+	for (uint32_t i = 0; i < d->label_count; i++) {
+		const char *value = key->values.items[i];
+
+		if (!eat(&p, end, d->leads[i].bytes, d->leads[i].length))
+			return false;
+		if (s->text->escaped ? !eat_escaped(&p, end, value) : !eat(&p, end, value, strlen(value)))
+			return false;
+	}
+	return end - p == 1;
+}
+
+static uint32_t
+hash_values(const struct family *f, cprom_strings values)
+{
+	const struct hash_key *key = &f->registry->key;
+	uint64_t h = hash_begin(key, f->self);
+
+	for (size_t i = 0; i < values.count; i++)
+		h = hash_add(key, h, values.items[i], strlen(values.items[i]));
+	return hash_end(key, h);
+}
+
+/* ---- making ---------------------------------------------------------------- */
+
+static size_t
+text_length(const struct definition *d, cprom_strings values, bool *escaped)
+{
+	size_t n = d->label_count == 0 ? d->const_length : (size_t)d->leads_length + 1;
+
+	*escaped = false;
+	for (size_t i = 0; i < d->label_count; i++) {
+		size_t raw = strlen(values.items[i]);
+		size_t length = cpromi_escape(values.items[i], raw, true, NULL);
+
+		*escaped |= length != raw;
+		n += length;
+	}
+	return n;
+}
+
+static void
+write_text(struct text *t, const struct definition *d, cprom_strings values)
+{
+	char *p = t->bytes;
+
+	if (d->label_count == 0) {
+		memcpy(p, d->const_labels, d->const_length);
+		return;
+	}
+	for (size_t i = 0; i < d->label_count; i++) {
+		memcpy(p, d->leads[i].bytes, d->leads[i].length);
+		p += d->leads[i].length;
+		p += cpromi_escape(values.items[i], strlen(values.items[i]), true, p);
+	}
+	*p = '"';
+}
+
+static struct text *
+make_text(struct family *f, cprom_strings values)
+{
+	bool escaped;
+	size_t n = text_length(f->def, values, &escaped);
+	struct text *t = cpromi_region_alloc(&f->registry->region, sizeof(*t) + n);
+
+	if (t == NULL)
+		return NULL;
+	t->length = (uint32_t)n;
+	t->escaped = escaped;
+	write_text(t, f->def, values);
+	return t;
+}
+
+struct series *
+cpromi_series_make(struct family *f, cprom_strings values)
+{
+	struct handle *h = cpromi_shape_take(f->shape);
+	struct series *s = (struct series *)h;
+
+	if (h == NULL)
+		return NULL;
+	s->text = make_text(f, values);
+	if (s->text == NULL) {
+		cpromi_shape_give(h);
+		return NULL;
+	}
+	s->family = f->self;
+	s->node.hash = hash_values(f, (cprom_strings){values.items, f->def->label_count});
+	store_relaxed(&s->node.next, 0);
+	store_relaxed(&s->slot, SLOT_NONE);
+	store_relaxed(&s->birth, 0);
+	return s;
+}
+
+void
+cpromi_series_reclaim(struct cprom_registry *r, struct series *s)
+{
+	cpromi_region_free(&r->region, s->text, sizeof(*s->text) + s->text->length);
+	s->text = NULL;
+	cpromi_shape_give(&s->handle);
+}
+
+bool
+cpromi_series_publish(struct family *f, struct series *s)
+{
+	struct cprom_registry *r = f->registry;
+	uint64_t unborn = 0;
+	uint32_t none = SLOT_NONE;
+	uint32_t place;
+
+	if (load_acquire(&s->birth) == 0)
+		cas_acq_rel(&s->birth, &unborn, add_acq_rel(&r->births, 1) + 1);
+	if (load_acquire(&s->slot) != SLOT_NONE)
+		return true;
+	place = cpromi_index_put(&f->index, &r->region, s);
+	if (place == 0)
+		return false;
+	/* Release: it is in the index. Pairs with the acquire of a scrape and of a removal. */
+	if (!cas_acq_rel(&s->slot, &none, place))
+		cpromi_index_clear(&f->index, place - 1); /* published or removed by another */
+	return true;
+}
+
+/* ---- limits ---------------------------------------------------------------- */
+
+static bool
+admit(struct family *f)
+{
+	struct cprom_registry *r = f->registry;
+
+	if (add_relaxed(&f->live, 1) < f->max_series) {
+		if (add_relaxed(&r->series, 1) < r->max_series)
+			return true;
+		sub_relaxed(&r->series, 1);
+	}
+	sub_relaxed(&f->live, 1);
+	return false;
+}
+
+static void
+dismiss(struct family *f)
+{
+	sub_relaxed(&f->live, 1);
+	sub_relaxed(&f->registry->series, 1);
+}
+
+static struct series *
+overflow_series(struct family *f)
+{
+	cpromi_registry_count(f->registry, SELF_OVERFLOWS);
+	if (load_acquire(&f->overflow->slot) == SLOT_NONE)
+		cpromi_series_publish(f, f->overflow);
+	return f->overflow;
+}
+
+static bool
+is_overflow(cprom_strings values)
+{
+	for (size_t i = 0; i < values.count; i++)
+		if (strcmp(values.items[i], "overflow") != 0)
+			return false;
+	return true;
+}
+
+/* ---- looking up ------------------------------------------------------------ */
+
+static int
+check_values(const struct family *f, cprom_strings values)
+{
+	const struct definition *d = f->def;
+	bool escaped;
+
+	for (size_t i = 0; i < values.count; i++)
+		if (!cpromi_utf8_valid(values.items[i], strlen(values.items[i])))
+			return cpromi_fail(EINVAL, "%s: the value of the label \"%s\" is not UTF-8", d->name,
+					   d->labels[i]);
+	if (text_length(d, values, &escaped) > CPROM_MAX_LABEL_BYTES)
+		return cpromi_fail(EINVAL, "%s: the label values are longer than %d bytes in all", d->name,
+				   CPROM_MAX_LABEL_BYTES);
+	return 0;
+}
+
+/* A new series of these values, or the one that somebody else made meanwhile. */
+static struct series *
+create(struct family *f, const struct values_key *key)
+{
+	struct cprom_registry *r = f->registry;
+	struct series *s;
+	struct node *n;
+
+	if (is_overflow(key->values) || !admit(f))
+		return overflow_series(f);
+	s = cpromi_series_make(f, key->values);
+	if (s == NULL) {
+		dismiss(f);
+		return overflow_series(f);
+	}
+	n = cpromi_table_insert(&r->table, &s->node, has_values, key);
+	if (n != &s->node) {
+		dismiss(f);
+		cpromi_series_reclaim(r, s);
+		s = series_of_node(n);
+	}
+	if (cpromi_series_publish(f, s))
+		return s;
+	cpromi_series_remove(f, s);
+	return overflow_series(f);
+}
+
+static struct series *
+find(struct family *f, const struct values_key *key)
+{
+	struct node *n = cpromi_table_find(&f->registry->table, hash_values(f, key->values), has_values,
+					   key);
+
+	return n == NULL ? NULL : series_of_node(n);
+}
+
+/* 0, or -1 with EINVAL: are there as many values as labels, all of them strings? */
+static int
+check_count(const struct family *f, cprom_strings values)
+{
+	const struct definition *d = f->def;
+
+	if (values.count != d->label_count || (values.items == NULL && values.count > 0))
+		return cpromi_fail(EINVAL, "%s has %u labels, %zu values were given", d->name,
+				   (unsigned)d->label_count, values.items == NULL ? 0 : values.count);
+	for (size_t i = 0; i < values.count; i++)
+		if (UNLIKELY(values.items[i] == NULL))
+			return cpromi_fail(EINVAL, "%s: the value of the label \"%s\" is NULL", d->name,
+					   d->labels[i]);
+	return 0;
+}
+
+/* The family of labels() and its kin; NULL and EINVAL if it does not take these values. */
+static struct family *
+parent_of(cprom_metric *m, cprom_strings values)
+{
+	struct family *f = cpromi_family_of(m);
+
+	if (f == NULL)
+		return NULL;
+	if (LIKELY(check_count(f, values) == 0))
+		return f;
+	cpromi_registry_count(f->registry, SELF_LABELS_REJECTED);
+	return NULL;
+}
+
+static int
+enter(struct family *f, struct epoch_guard *g)
+{
+	if (!cpromi_epoch_enter(&f->registry->epoch, g))
+		return cpromi_fail(ENOMEM, "the registry has no memory for one more thread");
+	if (!cpromi_family_is_removed(f))
+		return 0;
+	cpromi_epoch_leave(g);
+	return cpromi_fail(ENOENT, "the metric was unregistered");
+}
+
+static struct series *
+find_or_create(struct family *f, cprom_strings values)
+{
+	struct values_key key = {f, values};
+	struct series *s = find(f, &key);
+
+	if (LIKELY(s != NULL)) {
+		if (UNLIKELY(load_relaxed(&s->slot) == SLOT_NONE))
+			cpromi_series_publish(f, s); /* its maker may have died */
+		return s;
+	}
+	if (check_values(f, values) == -1) {
+		cpromi_registry_count(f->registry, SELF_LABELS_REJECTED);
+		return NULL;
+	}
+	return create(f, &key);
+}
+
+cprom_metric *
+cprom_metric_labels(cprom_metric *m, cprom_strings values)
+{
+	struct family *f = parent_of(m, values);
+	struct series *s;
+	struct epoch_guard g;
+
+	if (f == NULL)
+		return NULL;
+	if (f->only != NULL)
+		return m;
+	if (enter(f, &g) == -1)
+		return NULL;
+	s = find_or_create(f, values);
+	cpromi_epoch_leave(&g);
+	return (cprom_metric *)s;
+}
+
+/* ---- removing -------------------------------------------------------------- */
+
+bool
+cpromi_series_remove(struct family *f, struct series *s)
+{
+	/* Out of the index first: see the head of this file. */
+	uint32_t slot = exchange_acq_rel(&s->slot, SLOT_GONE);
+
+	if (slot == SLOT_GONE)
+		return false;
+	if (slot != SLOT_NONE)
+		cpromi_index_clear(&f->index, slot - 1);
+	cpromi_table_remove(&f->registry->table, &s->node);
+	dismiss(f);
+	return true;
+}
+
+/* Calls remove for each series that holds; how many were removed. */
+static ssize_t
+remove_where(struct family *f, bool (*holds)(const struct series *s, const void *arg), const void *arg)
+{
+	ssize_t removed = 0;
+
+	for (uint32_t i = 0; i < cpromi_index_end(&f->index); i++) {
+		struct series *s = cpromi_index_at(&f->index, i);
+
+		if (s != NULL && s != f->overflow && load_acquire(&s->slot) == i + 1 && holds(s, arg))
+			removed += cpromi_series_remove(f, s);
+	}
+	return removed;
+}
+
+static bool
+always(const struct series *s, const void *unused)
+{
+	(void)s;
+	(void)unused;
+	return true;
+}
+
+void
+cpromi_series_clear(struct family *f)
+{
+	remove_where(f, always, NULL);
+}
+
+int
+cprom_metric_clear(cprom_metric *m)
+{
+	struct family *f = cpromi_family_of(m);
+	struct epoch_guard g;
+
+	if (f == NULL || enter(f, &g) == -1)
+		return -1;
+	cpromi_series_clear(f);
+	cpromi_epoch_leave(&g);
+	return 0;
+}
+
+int
+cprom_metric_remove(cprom_metric *m, cprom_strings values)
+{
+	struct family *f = parent_of(m, values);
+	struct values_key key = {f, values};
+	struct epoch_guard g;
+	struct series *s;
+	bool removed;
+
+	if (f == NULL || enter(f, &g) == -1)
+		return -1;
+	s = f->only == NULL ? find(f, &key) : NULL;
+	removed = s != NULL && cpromi_series_remove(f, s);
+	cpromi_epoch_leave(&g);
+	return removed ? 0 : cpromi_fail(ENOENT, "there is no such child");
+}
+
+struct matching_key {
+	const struct definition *def;
+	uint32_t label;
+	const char *value;
+};
+
+/* Behind the value that begins at p. */
+static const char *
+skip_value(const char *p)
+{
+	for (; *p != '"'; p++)
+		if (*p == '\\')
+			p++;
+	return p;
+}
+
+static bool
+has_value(const struct series *s, const void *arg)
+{
+	const struct matching_key *key = arg;
+	const char *p = s->text->bytes, *end = p + s->text->length;
+
+	for (uint32_t i = 0;; i++) {
+		p += key->def->leads[i].length;
+		if (i == key->label)
+			return eat_escaped(&p, end, key->value) && *p == '"';
+		p = skip_value(p);
+	}
+}
+
+ssize_t
+cprom_metric_remove_matching(cprom_metric *m, const char *label, const char *value)
+{
+	struct family *f = cpromi_family_of(m);
+	struct matching_key key;
+	struct epoch_guard g;
+	ssize_t removed;
+
+	if (f == NULL)
+		return -1;
+	if (label == NULL || value == NULL)
+		return cpromi_fail(EINVAL, "%s: the label or its value is NULL", f->def->name);
+	key = (struct matching_key){f->def, 0, value};
+	while (key.label < f->def->label_count && strcmp(f->def->labels[key.label], label) != 0)
+		key.label++;
+	if (key.label == f->def->label_count)
+		return cpromi_fail(EINVAL, "%s has no label \"%s\"", f->def->name, label);
+	if (enter(f, &g) == -1)
+		return -1;
+	removed = remove_where(f, has_value, &key);
+	cpromi_epoch_leave(&g);
+	return removed;
+}
+
+int
+cprom_metric_unregister(cprom_metric *m)
+{
+	struct family *f = cpromi_family_of(m);
+	struct epoch_guard g;
+	bool removed;
+
+	if (f == NULL || enter(f, &g) == -1)
+		return -1;
+	removed = cpromi_family_remove(f);
+	cpromi_epoch_leave(&g);
+	return removed ? 0 : cpromi_fail(ENOENT, "the metric was unregistered");
+}

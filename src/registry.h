@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * registry: owns families, series and the memory that they all live in.
+ */
+#ifndef CPROMI_REGISTRY_H
+#define CPROMI_REGISTRY_H
+
+#include "family.h"
+#include "hash.h"
+
+/* What the library's own metrics count beside dropped updates. */
+enum self_count {
+	SELF_LABELS_REJECTED,      /* label values that were not valid */
+	SELF_OVERFLOWS,            /* look-ups that got the overflow series */
+	SELF_REGISTRATIONS_FAILED,
+	SELF_COLLECTORS_FAILED,
+	SELF_SAMPLES_INVALID,      /* of collectors */
+	SELF_SAMPLES_DUPLICATE,
+	SELF_COUNTS
+};
+
+struct cprom_registry {
+	struct region region; /* first: the region starts here */
+	struct lanes lanes;
+	struct epoch epoch;
+	struct table table;
+	struct hash_key key;
+	atomic_ptr families;      /* the list's head */
+	atomic_u64 free_families; /* stack */
+	atomic_ptr shapes;
+	atomic_u64 births;  /* of series and families, in order of publication */
+	atomic_u64 tickets; /* of families */
+	atomic_u32 series;  /* live */
+	atomic_u32 family_count; /* live, without collectors */
+	uint32_t max_series;
+	atomic_u64 drops[DROP_REASONS];
+	atomic_u64 counts[SELF_COUNTS];
+};
+
+/* As cprom_registry_create(), but without the library's own metrics. */
+cprom_registry *cpromi_registry_open(const cprom_registry_options *o);
+
+/* r, or the default registry if r is NULL; NULL if that cannot be made. Made in default.c. */
+cprom_registry *cpromi_registry_or_default(cprom_registry *r);
+
+static inline void
+cpromi_registry_count(cprom_registry *r, enum self_count what)
+{
+	add_relaxed(&r->counts[what], 1);
+}
+
+/* Labels of a series: labels.c. In an epoch. */
+
+/* A series of f with these values, not published; text as it stands in a line. NULL without memory. */
+struct series *cpromi_series_make(struct family *f, cprom_strings values);
+
+/* Removes a series of f; false if somebody else did. */
+bool cpromi_series_remove(struct family *f, struct series *s);
+
+/* Removes all of f's series, but for the overflow series. */
+void cpromi_series_clear(struct family *f);
+
+/* Of a series that nobody can reach any more: gives text, cells and memory back. */
+void cpromi_series_reclaim(struct cprom_registry *r, struct series *s);
+
+/* Publishes it: gives it a birth and a place. False without memory. */
+bool cpromi_series_publish(struct family *f, struct series *s);
+
+#endif

@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * scrape: one pass over a registry, pulled by the caller, resumable anywhere.
+ *
+ * The unit is a series with all its lines (and its family's head, before the
+ * first one): values are read and spelled at once, into the caller's buffer if they
+ * surely fit, else into a stage from which reads are served. Between reads the
+ * cursor is a family's ticket and a place in its index, numbers that stay valid
+ * whatever is created or removed meanwhile.
+ *
+ * What is in the page: every series that was there when the scrape was opened and
+ * still is when the scrape comes by, once (labels.c), in order of creation.
+ *
+ * Callbacks and collectors run outside of the epoch: they may take their time, and
+ * call anything.
+ */
+#include "definition.h"
+#include "error.h"
+#include "sink.h"
+#include "sketch.h"
+#include "clock.h"
+#include "text.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct cprom_scrape {
+	cprom_registry *registry;
+	uint64_t birth_limit;  /* what was born later is left out */
+	struct family *family; /* the one at hand, or the last one; a hint between reads */
+	uint64_t ticket;       /* its position */
+	uint32_t place;        /* the next series' */
+	bool in_family;        /* its series are being read */
+	bool head_shown;
+	bool at_end;
+	struct buffer pending; /* spelled, not read yet: a stage or a collector's spool */
+	size_t pending_read;
+	struct buffer names;   /* of the families that collectors emitted */
+	struct buffer values;  /* doubles: one per line of a series */
+};
+
+/* What one step did. */
+enum step {
+	STEP_WENT_ON,
+	STEP_USER_CODE, /* the family at hand has a callback to be run, outside of the epoch */
+	STEP_END,
+	STEP_NO_MEMORY
+};
+
+/* Where lines go. */
+struct target {
+	char *p;
+	char *end;
+};
+
+/* ---- values ---------------------------------------------------------------- */
+
+static size_t
+line_count(const struct shape *s)
+{
+	switch (s->type) {
+	case CPROM_TYPE_HISTOGRAM:
+		return s->count + 3; /* +Inf, sum, count */
+	case CPROM_TYPE_SUMMARY:
+		return s->count + 2;
+	default:
+		return 1;
+	}
+}
+
+static void
+histogram_values(const struct handle *h, double *out)
+{
+	uint64_t counts[CPROM_MAX_BUCKETS + 1], total = 0;
+	size_t n = h->chunk->shape->count + 1;
+
+	cpromi_snapshot(h, &out[n], counts);
+	for (size_t i = 0; i < n; i++) {
+		total += counts[i];
+		out[i] = (double)total;
+	}
+	out[n + 1] = (double)total;
+}
+
+static void
+summary_values(const struct handle *h, double *out)
+{
+	const struct shape *s = h->chunk->shape;
+	uint64_t count;
+
+	if (s->count > 0)
+		cpromi_sketch_quantiles((const struct series *)h, s->bounds, s->count,
+					cpromi_monotonic_coarse_ns(), out);
+	cpromi_snapshot(h, &out[s->count], &count);
+	out[s->count + 1] = (double)count;
+}
+
+/* One value per line, in the order of the lines. */
+static void
+read_values(const struct handle *h, double *out)
+{
+	switch (h->type) {
+	case CPROM_TYPE_COUNTER:
+		*out = cprom_counter_value((const cprom_counter *)h);
+		break;
+	case CPROM_TYPE_GAUGE:
+		*out = cprom_gauge_value((const cprom_gauge *)h);
+		break;
+	case CPROM_TYPE_HISTOGRAM:
+		histogram_values(h, out);
+		break;
+	case CPROM_TYPE_SUMMARY:
+		summary_values(h, out);
+		break;
+	}
+}
+
+/* ---- lines ----------------------------------------------------------------- */
+
+static void
+set_suffix(struct text_line *l, const char *suffix, size_t n)
+{
+	l->suffix = suffix;
+	l->suffix_length = n;
+}
+
+/* Suffix and bound of the i-th line. */
+static void
+set_line(struct text_line *l, const struct shape *s, size_t i)
+{
+	size_t bounded = s->type == CPROM_TYPE_HISTOGRAM ? s->count + 1 : s->count;
+
+	l->extra_length = 0;
+	if (i < bounded) {
+		set_suffix(l, "_bucket", s->type == CPROM_TYPE_HISTOGRAM ? 7 : 0);
+		l->extra = s->texts[i].text;
+		l->extra_length = s->texts[i].length;
+	} else if (s->snapshot && i == bounded) {
+		set_suffix(l, "_sum", 4);
+	} else if (s->snapshot) {
+		set_suffix(l, "_count", 6);
+	}
+}
+
+static void
+set_series(struct text_line *l, const struct definition *d, const struct series *s)
+{
+	memset(l, 0, sizeof(*l));
+	l->name = d->name;
+	l->name_length = d->name_length;
+	l->labels = s->text->bytes;
+	l->labels_length = s->text->length;
+}
+
+static size_t
+series_bound(const struct shape *s, struct text_line *l)
+{
+	size_t lines = line_count(s);
+
+	l->suffix_length = 7;
+	l->extra_length = lines > 1 ? sizeof(s->texts[0].text) : 0;
+	return lines * cpromi_text_line_bound(l);
+}
+
+static void
+set_head(struct text_head *head, const struct family *f)
+{
+	const struct definition *d = f->def;
+
+	*head = (struct text_head){d->name, d->help, d->name_length, d->help_length,
+				   cpromi_type_name(f->handle.type)};
+}
+
+/* A place for n bytes: the caller's buffer if they fit, else the stage; NULL without memory. */
+static char *
+place_for(cprom_scrape *s, struct target *t, size_t n)
+{
+	return (size_t)(t->end - t->p) >= n ? t->p : cpromi_buffer_room(&s->pending, n);
+}
+
+static void
+advance_to(cprom_scrape *s, struct target *t, const char *begin, char *end)
+{
+	if (begin == t->p)
+		t->p = end;
+	else
+		s->pending.length += (size_t)(end - begin);
+}
+
+/* Spells a series with these values, behind the family's head if it is the first. */
+static enum step
+show(cprom_scrape *s, struct target *t, const struct series *series, const double *values)
+{
+	const struct family *f = s->family;
+	struct text_head head;
+	struct text_line l;
+	char *begin, *p;
+	size_t n;
+
+	set_series(&l, f->def, series);
+	set_head(&head, f);
+	n = series_bound(f->shape, &l) + (s->head_shown ? 0 : cpromi_text_head_bound(&head));
+	begin = p = place_for(s, t, n);
+	if (p == NULL)
+		return STEP_NO_MEMORY;
+	if (!s->head_shown)
+		p = cpromi_text_head(p, &head);
+	s->head_shown = true;
+	l.suffix_length = 0;
+	for (size_t i = 0; i < line_count(f->shape); i++) {
+		set_line(&l, f->shape, i);
+		l.value = values[i];
+		p = cpromi_text_line(p, &l);
+	}
+	advance_to(s, t, begin, p);
+	return STEP_WENT_ON;
+}
+
+static enum step
+show_series(cprom_scrape *s, struct target *t, const struct series *series)
+{
+	size_t lines = line_count(s->family->shape);
+	double *values;
+
+	s->values.length = 0;
+	values = (double *)(void *)cpromi_buffer_room(&s->values, lines * sizeof(double));
+	if (values == NULL)
+		return STEP_NO_MEMORY;
+	read_values(&series->handle, values);
+	return show(s, t, series, values);
+}
+
+/* ---- walking --------------------------------------------------------------- */
+
+static bool
+is_due(cprom_scrape *s, const struct series *series, uint32_t place)
+{
+	uint64_t birth = load_acquire(&series->birth);
+
+	/* The slot: it may be of a helper that came too late to publish it (series.h). */
+	return load_acquire(&series->slot) == place + 1 && birth != 0 && birth <= s->birth_limit;
+}
+
+static enum step
+next_family(cprom_scrape *s)
+{
+	struct family *f = cpromi_family_after(s->registry, s->family, s->ticket, s->birth_limit);
+
+	if (f == NULL)
+		return STEP_END;
+	s->family = f;
+	s->ticket = load_relaxed(&f->ticket);
+	s->place = 0;
+	s->head_shown = false;
+	if (f->collect != NULL || f->callback != NULL)
+		return cpromi_family_use(f) ? STEP_USER_CODE : STEP_WENT_ON;
+	s->in_family = true;
+	return STEP_WENT_ON;
+}
+
+/* Is the family at hand still the one whose series were being read? */
+static bool
+family_stays(cprom_scrape *s)
+{
+	return load_acquire(&s->family->ticket) == s->ticket && !cpromi_family_is_removed(s->family);
+}
+
+static enum step
+step(cprom_scrape *s, struct target *t)
+{
+	struct family *f = s->family;
+
+	if (!s->in_family)
+		return next_family(s);
+	if (f->only != NULL) {
+		s->in_family = false;
+		return show_series(s, t, f->only);
+	}
+	while (s->place < cpromi_index_end(&f->index)) {
+		const struct series *series = cpromi_index_at(&f->index, s->place++);
+
+		if (series != NULL && is_due(s, series, s->place - 1))
+			return show_series(s, t, series);
+	}
+	s->in_family = false;
+	return STEP_WENT_ON;
+}
+
+/* Runs the callback or collector of the family at hand, which is in use: its memory stays. */
+static enum step
+run_user_code(cprom_scrape *s, struct target *t)
+{
+	struct family *f = s->family;
+	enum step done = STEP_WENT_ON;
+
+	if (f->collect != NULL) {
+		cpromi_sink_run(s->registry, f, &s->pending, &s->names);
+	} else {
+		double value = f->callback(f->arg);
+
+		if (f->handle.type == CPROM_TYPE_COUNTER && !(value >= 0))
+			cpromi_registry_count(s->registry, SELF_SAMPLES_INVALID);
+		else
+			done = show(s, t, f->only, &value);
+	}
+	cpromi_family_unuse(f);
+	return done;
+}
+
+/* ---- reading --------------------------------------------------------------- */
+
+static void
+take_pending(cprom_scrape *s, struct target *t)
+{
+	size_t left = s->pending.length - s->pending_read, room = (size_t)(t->end - t->p);
+	size_t n = left < room ? left : room;
+
+	if (n == 0)
+		return;
+	memcpy(t->p, s->pending.bytes + s->pending_read, n);
+	t->p += n;
+	s->pending_read += n;
+	if (s->pending_read == s->pending.length)
+		s->pending_read = s->pending.length = 0;
+}
+
+/* Goes on inside the epoch until the buffer is full, or something else is to be done. */
+static enum step
+walk(cprom_scrape *s, struct target *t)
+{
+	enum step done = STEP_WENT_ON;
+	struct epoch_guard g;
+
+	if (!cpromi_epoch_enter(&s->registry->epoch, &g))
+		return STEP_NO_MEMORY;
+	if (s->in_family && !family_stays(s))
+		s->in_family = false;
+	while (done == STEP_WENT_ON && t->p < t->end && s->pending.length == 0)
+		done = step(s, t);
+	cpromi_epoch_leave(&g);
+	return done;
+}
+
+ssize_t
+cprom_scrape_read(cprom_scrape *s, void *buf, size_t n)
+{
+	struct target t = {buf, (char *)buf + n};
+	enum step done = STEP_WENT_ON;
+
+	if (s == NULL || (buf == NULL && n > 0))
+		return cpromi_fail(EINVAL, "there is no scrape, or no buffer, to read");
+	if (n > SSIZE_MAX)
+		t.end = (char *)buf + SSIZE_MAX;
+	take_pending(s, &t);
+	while (t.p < t.end && !s->at_end && done != STEP_NO_MEMORY) {
+		done = walk(s, &t);
+		if (done == STEP_USER_CODE)
+			done = run_user_code(s, &t);
+		s->at_end = done == STEP_END;
+		take_pending(s, &t);
+	}
+	if (done == STEP_NO_MEMORY)
+		return cpromi_fail(ENOMEM, "no memory to go on with the scrape");
+	return t.p - (char *)buf;
+}
+
+cprom_scrape *
+cprom_scrape_open(cprom_registry *from, const char *accept)
+{
+	cprom_registry *r = cpromi_registry_or_default(from);
+	cprom_scrape *s;
+
+	(void)accept; /* whatever is asked for, there is one format */
+	if (r == NULL)
+		return NULL;
+	s = calloc(1, sizeof(*s));
+	if (s == NULL) {
+		cpromi_fail(ENOMEM, "no memory for a scrape");
+		return NULL;
+	}
+	s->registry = r;
+	/* Acquire: a series born later was inserted after this. Pairs with the births. */
+	s->birth_limit = load_acquire(&r->births);
+	return s;
+}
+
+const char *
+cprom_scrape_content_type(const cprom_scrape *s)
+{
+	(void)s;
+	return CPROMI_TEXT_CONTENT_TYPE;
+}
+
+void
+cprom_scrape_close(cprom_scrape *s)
+{
+	if (s == NULL)
+		return;
+	cpromi_buffer_free(&s->pending);
+	cpromi_buffer_free(&s->names);
+	cpromi_buffer_free(&s->values);
+	free(s);
+}
+
+char *
+cprom_render(cprom_registry *r, const char *accept, size_t *len)
+{
+	cprom_scrape *s = cprom_scrape_open(r, accept);
+	struct buffer page = {0};
+	ssize_t n = -1;
+
+	while (s != NULL && cpromi_buffer_room(&page, 4096) != NULL) {
+		n = cprom_scrape_read(s, page.bytes + page.length, page.capacity - page.length);
+		if (n <= 0)
+			break;
+		page.length += (size_t)n;
+	}
+	cprom_scrape_close(s);
+	if (s == NULL || n != 0 || !cpromi_buffer_add(&page, "", 1)) {
+		if (page.failed)
+			cpromi_fail(ENOMEM, "no memory for the page");
+		cpromi_buffer_free(&page);
+		return NULL;
+	}
+	if (len != NULL)
+		*len = page.length - 1;
+	return page.bytes;
+}

@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sink: what a collector emits, checked and spelled into a spool.
+ */
+#include "sink.h"
+
+#include "bounds.h"
+#include "definition.h"
+#include "error.h"
+#include "escape.h"
+#include "number.h"
+#include "text.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define FIRST_SETS 64
+
+static int
+refuse(cprom_sink *out, enum self_count why)
+{
+	cpromi_registry_count(out->registry, why);
+	return -1;
+}
+
+/* ---- families -------------------------------------------------------------- */
+
+static bool
+is_registered(cprom_registry *r, uint32_t type, const char *name)
+{
+	struct epoch_guard g;
+	bool found;
+
+	if (!cpromi_epoch_enter(&r->epoch, &g))
+		return true;
+	found = cpromi_family_colliding(r, type, name) != NULL;
+	cpromi_epoch_leave(&g);
+	return found;
+}
+
+static bool
+is_emitted(const struct buffer *names, uint32_t type, const char *name)
+{
+	for (size_t i = 0; i < names->length; i += 1 + strlen(names->bytes + i + 1) + 1)
+		if (cpromi_names_collide(type, name, (unsigned char)names->bytes[i], names->bytes + i + 1))
+			return true;
+	return false;
+}
+
+static int
+check_family(cprom_sink *out, cprom_type type, const char *name, const char *help)
+{
+	if (type < CPROM_TYPE_COUNTER || type > CPROM_TYPE_UNTYPED)
+		cpromi_fail(EINVAL, "%d is not a type", (int)type);
+	else if (!cpromi_metric_name_valid(name))
+		cpromi_fail(EINVAL, "\"%s\" is not a metric name", name == NULL ? "(null)" : name);
+	else if (help == NULL || !cpromi_utf8_valid(help, strlen(help)))
+		cpromi_fail(EINVAL, "%s: the help text is %s", name, help == NULL ? "missing" : "not UTF-8");
+	else if (is_registered(out->registry, type, name) || is_emitted(out->names, type, name)) {
+		cpromi_fail(EEXIST, "%s is in the page already", name);
+		return refuse(out, SELF_SAMPLES_DUPLICATE);
+	} else
+		return 0;
+	return refuse(out, SELF_SAMPLES_INVALID);
+}
+
+int
+cprom_sink_family(cprom_sink *out, cprom_type type, const char *name, const char *help)
+{
+	char tag = (char)type;
+
+	if (out == NULL)
+		return cpromi_fail(EINVAL, "the sink is NULL");
+	out->open = false;
+	out->shown = false;
+	out->type = type;
+	out->head.length = 0;
+	out->labels.length = 0;
+	out->set_count = 0;
+	if (out->sets != NULL)
+		memset(out->sets, 0, out->set_capacity * sizeof(*out->sets));
+	if (check_family(out, type, name, help) == -1)
+		return -1;
+	out->open = cpromi_buffer_add(&out->head, name, strlen(name) + 1) &&
+		    cpromi_buffer_add(&out->head, help, strlen(help) + 1) &&
+		    cpromi_buffer_add(out->names, &tag, 1) &&
+		    cpromi_buffer_add(out->names, name, strlen(name) + 1);
+	return out->open ? 0 : cpromi_fail(ENOMEM, "%s: no memory for it in this scrape", name);
+}
+
+/* ---- labels ---------------------------------------------------------------- */
+
+static bool
+label_valid(const cprom_sink *out, const char *name, const char *value)
+{
+	const char *reserved = out->type == CPROM_TYPE_HISTOGRAM ? "le"
+			       : out->type == CPROM_TYPE_SUMMARY ? "quantile"
+								 : "__name__";
+
+	return cpromi_label_name_valid(name) && strncmp(name, "__", 2) != 0 &&
+	       strcmp(name, reserved) != 0 && value != NULL && cpromi_utf8_valid(value, strlen(value));
+}
+
+static int
+check_labels(const cprom_sink *out, cprom_strings labels)
+{
+	if (labels.items == NULL && labels.count > 0)
+		return cpromi_fail(EINVAL, "%s: the labels are NULL", out->head.bytes);
+	for (size_t i = 0; i + 1 < labels.count; i += 2) {
+		if (!label_valid(out, labels.items[i], labels.items[i + 1]))
+			return cpromi_fail(EINVAL, "%s: the label \"%s\" or its value is not valid",
+					   out->head.bytes, labels.items[i] == NULL ? "(null)" : labels.items[i]);
+		for (size_t j = 0; j < i; j += 2)
+			if (strcmp(labels.items[i], labels.items[j]) == 0)
+				return cpromi_fail(EINVAL, "%s: the label \"%s\" is there twice",
+						   out->head.bytes, labels.items[i]);
+	}
+	if (labels.count % 2 != 0)
+		return cpromi_fail(EINVAL, "%s: a label has no value", out->head.bytes);
+	return 0;
+}
+
+/* Appends the text of the labels, and a NUL that keeps empty ones apart, to out->labels. */
+static bool
+spell_labels(cprom_sink *out, cprom_strings labels)
+{
+	struct buffer *b = &out->labels;
+
+	for (size_t i = 0; i + 1 < labels.count; i += 2) {
+		const char *name = labels.items[i], *value = labels.items[i + 1];
+		size_t n = strlen(name), length = strlen(value);
+		char *p = cpromi_buffer_room(b, n + 2 * length + 4);
+
+		if (p == NULL)
+			return false;
+		if (i > 0)
+			*p++ = ',';
+		memcpy(p, name, n);
+		memcpy(p + n, "=\"", 2);
+		p += n + 2;
+		p += cpromi_escape(value, length, true, p);
+		*p++ = '"';
+		b->length = (size_t)(p - b->bytes);
+	}
+	return cpromi_buffer_add(b, "", 1);
+}
+
+/* Labels in another order are the same labels; each is hashed by itself and the hashes are added. */
+static uint32_t
+hash_labels(const cprom_sink *out, cprom_strings labels)
+{
+	const struct hash_key *key = &out->registry->key;
+	uint32_t sum = 0;
+
+	for (size_t i = 0; i + 1 < labels.count; i += 2) {
+		uint64_t h = hash_begin(key, 0);
+
+		h = hash_add(key, h, labels.items[i], strlen(labels.items[i]));
+		h = hash_add(key, h, labels.items[i + 1], strlen(labels.items[i + 1]));
+		sum += hash_end(key, h);
+	}
+	return sum;
+}
+
+/* Behind the closing quote of the label that begins at p. */
+static const char *
+label_end(const char *p)
+{
+	for (p = strchr(p, '"') + 1; *p != '"'; p++)
+		if (*p == '\\')
+			p++;
+	return p + 1;
+}
+
+static const char *
+next_label(const char *end)
+{
+	return end + (*end == ',');
+}
+
+static bool
+contains_label(const char *text, const char *label, size_t n)
+{
+	const char *end;
+
+	for (const char *p = text; *p != '\0'; p = next_label(end)) {
+		end = label_end(p);
+		if ((size_t)(end - p) == n && memcmp(p, label, n) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Same labels, in whatever order? Both texts are of equal length and have no label twice. */
+static bool
+same_labels(const char *a, const char *b)
+{
+	const char *end;
+
+	for (const char *p = a; *p != '\0'; p = next_label(end)) {
+		end = label_end(p);
+		if (!contains_label(b, p, (size_t)(end - p)))
+			return false;
+	}
+	return true;
+}
+
+static struct label_set *
+find_set(cprom_sink *out, uint32_t hash, const char *text, size_t length)
+{
+	for (size_t i = hash;; i++) {
+		struct label_set *set = &out->sets[i & (out->set_capacity - 1)];
+
+		if (set->start == 0 || (text != NULL && set->hash == hash && set->length == length &&
+					same_labels(text, out->labels.bytes + set->start - 1)))
+			return set;
+	}
+}
+
+static bool
+grow_sets(cprom_sink *out)
+{
+	size_t capacity = out->set_capacity == 0 ? FIRST_SETS : 2 * out->set_capacity;
+	struct label_set *old = out->sets, *sets;
+	size_t old_capacity = out->set_capacity;
+
+	if (2 * out->set_count < out->set_capacity)
+		return true;
+	sets = calloc(capacity, sizeof(*sets));
+	if (sets == NULL)
+		return false;
+	out->sets = sets;
+	out->set_capacity = capacity;
+	for (size_t i = 0; i < old_capacity; i++)
+		if (old[i].start != 0)
+			*find_set(out, old[i].hash, NULL, 0) = old[i];
+	free(old);
+	return true;
+}
+
+/* Spells the labels and enters them; their text, or NULL if they are there already. */
+static const char *
+enter_labels(cprom_sink *out, cprom_strings labels, size_t *length)
+{
+	size_t start = out->labels.length;
+	uint32_t hash = hash_labels(out, labels);
+	struct label_set *set;
+	const char *text;
+
+	if (!grow_sets(out) || !spell_labels(out, labels)) {
+		out->labels.length = start;
+		cpromi_fail(ENOMEM, "%s: no memory for a sample in this scrape", out->head.bytes);
+		return NULL;
+	}
+	text = out->labels.bytes + start;
+	*length = out->labels.length - start - 1;
+	set = find_set(out, hash, text, *length);
+	if (set->start != 0) {
+		out->labels.length = start;
+		cpromi_fail(EEXIST, "%s: a sample of these labels is in the page already", out->head.bytes);
+		return NULL;
+	}
+	*set = (struct label_set){hash, (uint32_t)*length, start + 1};
+	out->set_count++;
+	return text;
+}
+
+/* ---- samples --------------------------------------------------------------- */
+
+static void
+show_head(cprom_sink *out)
+{
+	struct text_head h = {.name = out->head.bytes,
+			      .name_length = strlen(out->head.bytes),
+			      .type = cpromi_type_name(out->type)};
+	char *p;
+
+	if (out->shown)
+		return;
+	h.help = h.name + h.name_length + 1;
+	h.help_length = strlen(h.help);
+	p = cpromi_buffer_room(out->spool, cpromi_text_head_bound(&h));
+	if (p != NULL)
+		out->spool->length = (size_t)(cpromi_text_head(p, &h) - out->spool->bytes);
+	out->shown = true;
+}
+
+/* One line; extra_label is NULL, "le" or "quantile". */
+static void
+line(cprom_sink *out, struct text_line *l, const char *suffix, double value, const char *extra_label,
+     double extra)
+{
+	char bound[16 + CPROMI_NUMBER_MAX];
+	char *p;
+
+	l->suffix = suffix;
+	l->suffix_length = strlen(suffix);
+	l->value = value;
+	l->extra = bound;
+	l->extra_length = 0;
+	if (extra_label != NULL) {
+		p = bound + strlen(extra_label);
+		memcpy(bound, extra_label, strlen(extra_label));
+		memcpy(p, "=\"", 2);
+		p += 2 + cpromi_double_text(extra, p + 2);
+		*p++ = '"';
+		l->extra_length = (size_t)(p - bound);
+	}
+	p = cpromi_buffer_room(out->spool, cpromi_text_line_bound(l));
+	if (p != NULL)
+		out->spool->length = (size_t)(cpromi_text_line(p, l) - out->spool->bytes);
+}
+
+static void
+histogram_lines(cprom_sink *out, struct text_line *l, const cprom_sample *s)
+{
+	uint64_t total = 0;
+
+	for (size_t i = 0; i <= s->bounds.count; i++) {
+		total += s->counts[i];
+		line(out, l, "_bucket", (double)total, "le",
+		     i < s->bounds.count ? s->bounds.items[i] : __builtin_inf());
+	}
+	line(out, l, "_sum", s->sum, NULL, 0);
+	line(out, l, "_count", (double)total, NULL, 0);
+}
+
+static void
+summary_lines(cprom_sink *out, struct text_line *l, const cprom_sample *s)
+{
+	for (size_t i = 0; i < s->quantiles.count; i++)
+		line(out, l, "", s->values[i], "quantile", s->quantiles.items[i]);
+	line(out, l, "_sum", s->sum, NULL, 0);
+	line(out, l, "_count", (double)s->count, NULL, 0);
+}
+
+/* Takes s->bounds by copy: a last +Inf is taken off. */
+static int
+check_sample(const cprom_sink *out, cprom_sample *s)
+{
+	const char *name = out->head.bytes;
+
+	if (s->timestamp_ms < 0)
+		return cpromi_fail(EINVAL, "%s: a time before 1970 cannot be written", name);
+	if (out->type == CPROM_TYPE_COUNTER && !(s->value >= 0))
+		return cpromi_fail(EINVAL, "%s: a counter is not below 0, nor NaN", name);
+	if (out->type == CPROM_TYPE_HISTOGRAM) {
+		if (s->counts == NULL)
+			return cpromi_fail(EINVAL, "%s: the histogram has no counts", name);
+		if (s->bounds.count > 0 && cpromi_bounds_check(name, &s->bounds) == -1)
+			return -1;
+	}
+	if (out->type == CPROM_TYPE_SUMMARY && s->quantiles.count > 0) {
+		if (s->quantiles.items == NULL || s->values == NULL)
+			return cpromi_fail(EINVAL, "%s: the summary has no values", name);
+		return cpromi_quantiles_check(name, &s->quantiles);
+	}
+	return 0;
+}
+
+static void
+sample_lines(cprom_sink *out, struct text_line *l, const cprom_sample *s)
+{
+	show_head(out);
+	if (out->type == CPROM_TYPE_HISTOGRAM)
+		histogram_lines(out, l, s);
+	else if (out->type == CPROM_TYPE_SUMMARY)
+		summary_lines(out, l, s);
+	else
+		line(out, l, "", s->value, NULL, 0);
+}
+
+int
+cprom_sink_add(cprom_sink *out, const cprom_sample *from)
+{
+	struct text_line l = {0};
+	cprom_sample s = {0};
+
+	if (out == NULL || from == NULL || from->size < offsetof(cprom_sample, labels) || from->size > 4096)
+		return cpromi_fail(EINVAL, "a sample needs a sink and its size");
+	if (!out->open) {
+		cpromi_fail(EINVAL, "there is no valid family for the sample");
+		return refuse(out, SELF_SAMPLES_INVALID);
+	}
+	memcpy(&s, from, from->size < sizeof(s) ? from->size : sizeof(s));
+	if (check_sample(out, &s) == -1 || check_labels(out, s.labels) == -1)
+		return refuse(out, SELF_SAMPLES_INVALID);
+	l.labels = enter_labels(out, s.labels, &l.labels_length);
+	if (l.labels == NULL)
+		return errno == EEXIST ? refuse(out, SELF_SAMPLES_DUPLICATE) : -1;
+	l.name = out->head.bytes;
+	l.name_length = strlen(l.name);
+	l.timestamp_ms = s.timestamp_ms;
+	sample_lines(out, &l, &s);
+	return out->spool->failed ? cpromi_fail(ENOMEM, "%s: no memory for it in this scrape", l.name) : 0;
+}
+
+void
+cprom_sink_fail(cprom_sink *out, const char *why)
+{
+	if (out == NULL)
+		return;
+	cpromi_fail(EIO, "a collector failed: %s", why == NULL ? "it does not say why" : why);
+	out->failed = true;
+}
+
+/* ---- running --------------------------------------------------------------- */
+
+void
+cpromi_sink_run(cprom_registry *r, struct family *f, struct buffer *spool, struct buffer *names)
+{
+	cprom_sink out = {.registry = r,
+			  .spool = spool,
+			  .names = names,
+			  .spool_start = spool->length,
+			  .names_start = names->length};
+
+	f->collect(&out, f->arg);
+	if (out.failed || spool->failed || names->failed || out.head.failed || out.labels.failed) {
+		cpromi_registry_count(r, SELF_COLLECTORS_FAILED);
+		spool->length = out.spool_start;
+		names->length = out.names_start;
+		spool->failed = names->failed = false;
+	}
+	cpromi_buffer_free(&out.head);
+	cpromi_buffer_free(&out.labels);
+	free(out.sets);
+}
