@@ -227,8 +227,9 @@ cpromi_http_conn_end(struct http_conn *c, bool reset)
 }
 
 void
-cpromi_http_conn_abandon(struct http_conn *c)
+cpromi_http_conn_abandon(struct http_conn *c, bool whole)
 {
 	close(c->fd);
-	cpromi_http_answer_abandon(&c->answer);
+	if (whole)
+		cpromi_http_answer_abandon(&c->answer);
 }

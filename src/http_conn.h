@@ -59,7 +59,11 @@ enum http_want cpromi_http_conn_expire(struct http_conn *c);
 /* Closes the socket, with a reset if so told, and frees what the answer holds. */
 void cpromi_http_conn_end(struct http_conn *c, bool reset);
 
-/* The same in a child of fork(), where the parent's connection must go on. */
-void cpromi_http_conn_abandon(struct http_conn *c);
+/*
+ * The same in a child of fork(), where the parent's connection must go on. whole:
+ * it was not running when the copy was made. Else only fd can be trusted: the
+ * answer may have been copied between free() and the store that forgets it.
+ */
+void cpromi_http_conn_abandon(struct http_conn *c, bool whole);
 
 #endif

@@ -24,6 +24,8 @@ struct exchange {
 	struct http_answer *answer;
 };
 
+typedef void answer_fn(struct exchange *x);
+
 static void
 give(struct http_answer *a, const struct http_reply *r)
 {
@@ -186,8 +188,9 @@ answer_handler(struct exchange *x)
 	answer_status(x, 404);
 }
 
-/* The pages of the server itself, which are read and nothing else. */
-static void (*find_page(const struct http_site *site, const char *path))(struct exchange *x)
+/* The pages of the server itself, which are read and nothing else; NULL: not one of them. */
+static answer_fn *
+find_page(const struct http_site *site, const char *path)
 {
 	if (strcmp(path, site->path) == 0)
 		return answer_page;
@@ -202,7 +205,7 @@ static void
 route(struct exchange *x)
 {
 	enum http_method method = x->request.head->method;
-	void (*page)(struct exchange * x) = find_page(x->site, x->request.path);
+	answer_fn *page = find_page(x->site, x->request.path);
 
 	if (method == HTTP_CONNECT) {
 		x->reply.keep_alive = false; /* what follows is not HTTP to this server */

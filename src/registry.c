@@ -51,6 +51,13 @@ make(const cprom_registry_options *o)
 		cpromi_fail(errno, "the system gave no memory for a registry");
 		return NULL;
 	}
+	if (cpromi_lanes_open(&r->lanes, region, o->max_lanes) == -1) {
+		cpromi_fail(errno, errno == ENFILE ? "there are %d registries already"
+						   : "no memory for the lanes of one of %d registries",
+			    CPROM_MAX_REGISTRIES);
+		cpromi_region_destroy(region);
+		return NULL;
+	}
 	cpromi_hash_key_make(&r->key);
 	r->max_series = (uint32_t)o->max_series;
 	cpromi_epoch_init(&r->epoch, &r->lanes, 0, reclaim);
@@ -62,7 +69,6 @@ cprom_registry *
 cpromi_registry_open(const cprom_registry_options *o)
 {
 	cprom_registry_options own = {0};
-	cprom_registry *r;
 
 	if (o == NULL || o->size < sizeof(o->size) || o->size > 4096) {
 		cpromi_fail(EINVAL, "registry options without their size");
@@ -74,15 +80,5 @@ cpromi_registry_open(const cprom_registry_options *o)
 			    (unsigned long long)REGION_FIRST_BYTES, INT32_MAX, CPROM_MAX_LANES);
 		return NULL;
 	}
-	r = make(&own);
-	if (r == NULL)
-		return NULL;
-	if (cpromi_lanes_open(&r->lanes, &r->region, own.max_lanes) == -1) {
-		cpromi_fail(errno, errno == ENFILE ? "there are %d registries already"
-						   : "no memory for the lanes of %d registries",
-			    CPROM_MAX_REGISTRIES);
-		cpromi_region_destroy(&r->region);
-		return NULL;
-	}
-	return r;
+	return make(&own);
 }

@@ -146,6 +146,7 @@ static void
 set_series(struct text_line *l, const struct definition *d, const struct series *s)
 {
 	memset(l, 0, sizeof(*l));
+	l->suffix = l->extra = "";
 	l->name = d->name;
 	l->name_length = d->name_length;
 	l->labels = s->text->bytes;
@@ -349,8 +350,8 @@ cprom_scrape_read(cprom_scrape *s, void *buf, size_t n)
 
 	if (s == NULL || (buf == NULL && n > 0))
 		return cpromi_fail(EINVAL, "there is no scrape, or no buffer, to read");
-	if (n > SSIZE_MAX)
-		t.end = (char *)buf + SSIZE_MAX;
+	if (n > PTRDIFF_MAX)
+		t.end = (char *)buf + PTRDIFF_MAX;
 	take_pending(s, &t);
 	while (t.p < t.end && !s->at_end && done != STEP_NO_MEMORY) {
 		done = walk(s, &t);

@@ -12,7 +12,9 @@
  *     of the same turn may still point to it. It is taken out of epoll by name:
  *     closing is not enough where a forked child holds a copy of the socket.
  *  4. In a child of fork(), only the slots are trusted: they change by single
- *     stores, while the queues may have been copied in the middle of a change.
+ *     stores, while the queues may have been copied in the middle of a change. So
+ *     a child gives back the clients, and leaves alone what a thread that it does
+ *     not have was answering them with.
  */
 #define _GNU_SOURCE 1 /* accept4, pthread_setname_np */
 #include "address.h"
@@ -484,7 +486,7 @@ abandon(struct cprom_server *s)
 
 		if (c == NULL)
 			continue;
-		cpromi_http_conn_abandon(&c->conn);
+		cpromi_http_conn_abandon(&c->conn, !s->threaded);
 		free(c);
 	}
 	cpromi_listener_abandon(&s->listener);
