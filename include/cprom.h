@@ -223,7 +223,7 @@ CPROM_API int cprom_metric_unregister(cprom_metric *m);
 
 /* Counters only grow. Fractions are kept apart, so whole numbers are exact to 2^64. */
 CPROM_API void cprom_counter_inc(cprom_counter *c);
-CPROM_API void cprom_counter_add(cprom_counter *c, double v); /* v ≥ 0, else dropped and counted */
+CPROM_API void cprom_counter_add(cprom_counter *c, double v); /* finite and ≥ 0, else dropped and counted */
 CPROM_API double cprom_counter_value(const cprom_counter *c);
 
 /* Gauges take any value, infinities and NaN included. One gauge is one atomic word. */
@@ -343,8 +343,9 @@ CPROM_API cprom_gauge *cprom_build_info_create(const cprom_build_info_options *o
 /*
  * One pass over a registry, pulled by the caller. accept is an HTTP Accept
  * value or NULL. read() gives at most n bytes, 0 at the end of the page, -1
- * with ENOMEM; it never waits. Memory stays constant, whatever the page's size;
- * only a collector's own output is held as a whole.
+ * with ENOMEM, for good; it never waits. Memory stays constant, whatever the number of
+ * series: what is held is at most the lines of one series, the output of one
+ * collector, and the names of the families before the last collector.
  * A series that is made after open() is not in the page.
  */
 CPROM_API CPROM_MUST_USE cprom_scrape *cprom_scrape_open(cprom_registry *r, const char *accept);
@@ -454,7 +455,7 @@ typedef struct cprom_instrument_options {
 	size_t max_series;
 } cprom_instrument_options;
 
-/* 0, or -1 with errno as of the first family that could not be made; none is left half-made. */
+/* 0, or -1 with errno as of the first family that could not be made; the families that could be made stay, and count. */
 CPROM_API int cprom_instrument_create(cprom_instrument *out, const cprom_instrument_options *o);
 
 /* The same instrument for one combination of label values. */

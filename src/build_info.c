@@ -36,8 +36,7 @@ create(const char *name, const cprom_build_info_options *o)
 	add_pair(&labels, "revision", o->revision);
 	add_pair(&labels, "branch", o->branch);
 	g = cprom_gauge_new(name, "Always 1; the labels say what the program was built from.",
-			    .registry = o->registry,
-			    .const_labels = {labels.items, labels.count});
+			    .registry = o->registry, .const_labels = {labels.items, labels.count});
 	cprom_gauge_set(g, 1);
 	return g;
 }

@@ -37,24 +37,57 @@ cprom_collector_unregister(cprom_collector *c)
 {
 	struct family *f = (struct family *)c;
 	struct epoch_guard g;
+	bool removed;
 
-	if (f == NULL || f->handle.kind != HANDLE_FAMILY || !cpromi_epoch_enter(&f->registry->epoch, &g))
+	if (f == NULL || f->handle.kind != HANDLE_FAMILY || f->handle.type != CPROMI_TYPE_COLLECTOR ||
+	    !cpromi_epoch_enter(&f->registry->epoch, &g))
 		return;
-	cpromi_family_remove(f);
+	removed = cpromi_family_remove(f);
 	cpromi_epoch_leave(&g);
+	if (removed)
+		cpromi_family_retire(f);
 }
 
-cprom_collector *
-cpromi_collector_find(cprom_registry *r, void (*collect)(cprom_sink *out, void *arg))
+/* The first collector of that function, or of any if it is NULL. In an epoch. */
+static struct family *
+find(cprom_registry *r, void (*collect)(cprom_sink *out, void *arg))
 {
 	struct family *f = NULL;
-	struct epoch_guard g;
 
-	if (!cpromi_epoch_enter(&r->epoch, &g))
-		return NULL;
 	do
 		f = cpromi_family_after(r, f, f == NULL ? 0 : load_relaxed(&f->ticket), UINT64_MAX);
-	while (f != NULL && f->collect != collect);
+	while (f != NULL && (f->collect == NULL || (collect != NULL && f->collect != collect)));
+	return f;
+}
+
+bool
+cpromi_collector_exists(cprom_registry *r, void (*collect)(cprom_sink *out, void *arg))
+{
+	struct epoch_guard g;
+	bool found;
+
+	if (!cpromi_epoch_enter(&r->epoch, &g))
+		return false;
+	found = find(r, collect) != NULL;
 	cpromi_epoch_leave(&g);
-	return (cprom_collector *)f;
+	return found;
+}
+
+void
+cpromi_collector_remove_all(cprom_registry *r, void (*collect)(cprom_sink *out, void *arg))
+{
+	struct family *f;
+	struct epoch_guard g;
+
+	do {
+		bool removed;
+
+		if (!cpromi_epoch_enter(&r->epoch, &g))
+			return;
+		f = find(r, collect);
+		removed = f != NULL && cpromi_family_remove(f);
+		cpromi_epoch_leave(&g);
+		if (removed)
+			cpromi_family_retire(f);
+	} while (f != NULL);
 }

@@ -6,9 +6,12 @@
 #define CPROMI_COLLECTOR_H
 
 #include <cprom.h>
+#include <stdbool.h>
 
-/* The registry's first collector of that function; NULL if there is none. */
-cprom_collector *cpromi_collector_find(cprom_registry *r,
-				       void (*collect)(cprom_sink *out, void *arg));
+/* Is there a collector of that function? */
+bool cpromi_collector_exists(cprom_registry *r, void (*collect)(cprom_sink *out, void *arg));
+
+/* Removes all collectors of that function; all there are if it is NULL. */
+void cpromi_collector_remove_all(cprom_registry *r, void (*collect)(cprom_sink *out, void *arg));
 
 #endif

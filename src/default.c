@@ -15,7 +15,7 @@ static atomic_ptr default_registry; /* set once, never freed */
 static int
 show(cprom_registry *r, void (*collect)(cprom_sink *out, void *arg))
 {
-	if (cpromi_collector_find(r, collect) != NULL)
+	if (cpromi_collector_exists(r, collect))
 		return 0;
 	return cprom_collector_new(collect, r, .registry = r) == NULL ? -1 : 0;
 }
@@ -36,8 +36,10 @@ cprom_registry_create(const cprom_registry_options *o)
 void
 cprom_registry_free(cprom_registry *r)
 {
-	if (r != NULL && (uintptr_t)r != load_relaxed(&default_registry))
-		cpromi_lanes_close(&r->lanes);
+	if (r == NULL || (uintptr_t)r == load_relaxed(&default_registry))
+		return;
+	cpromi_collector_remove_all(r, NULL); /* for .release */
+	cpromi_lanes_close(&r->lanes);
 }
 
 /* Threads that come here first at the same time each make one; one of them stays. */
@@ -79,6 +81,6 @@ cprom_process_disable(cprom_registry *from)
 
 	if (r == NULL)
 		return -1;
-	cprom_collector_unregister(cpromi_collector_find(r, cpromi_process_collect));
+	cpromi_collector_remove_all(r, cpromi_process_collect);
 	return 0;
 }

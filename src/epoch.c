@@ -11,7 +11,7 @@
 
 #define ADVANCE_INTERVAL 64
 
-bool cpromi_epoch_membarrier;
+atomic_u32 cpromi_epoch_membarrier;
 
 static bool
 membarrier(int command)
@@ -26,7 +26,7 @@ membarrier(int command)
 void
 cpromi_epoch_after_fork(void)
 {
-	cpromi_epoch_membarrier = membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
+	store_relaxed(&cpromi_epoch_membarrier, membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED));
 }
 
 void
@@ -39,14 +39,6 @@ cpromi_epoch_init(struct epoch *e, struct lanes *l, size_t link_offset,
 	/* Readers in other processes are out of a private membarrier's reach. */
 	e->asymmetric = !l->region->shared;
 	store_relaxed(&e->global, 3); /* 0 means outside; the lists start at 0 */
-}
-
-struct seat *
-cpromi_epoch_seat(struct epoch *e)
-{
-	struct lane_cache *c = cpromi_lane_attach(e->lanes);
-
-	return c == NULL ? NULL : c->seat;
 }
 
 static atomic_u32 *
@@ -96,12 +88,23 @@ does_not_hinder(struct seat *s, void *arg)
 	return epoch == 0 || epoch == *(uint64_t *)arg || cpromi_seat_reap(s);
 }
 
-static void
+/*
+ * The heavy side; false if the light sides before it were none. That happens once, if
+ * membarrier(2) is forbidden to a program that was allowed it (seccomp): from then on
+ * readers fence themselves. One that is just entering may have read the old flag; it
+ * has the time until the epoch went on twice to complete its store.
+ */
+static bool
 heavy_fence(const struct epoch *e)
 {
-	if (!e->asymmetric || !cpromi_epoch_membarrier ||
-	    !membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED))
+	if (!e->asymmetric || !load_relaxed(&cpromi_epoch_membarrier)) {
 		fence_full();
+		return true;
+	}
+	if (membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED))
+		return true;
+	store_seq_cst(&cpromi_epoch_membarrier, 0);
+	return false;
 }
 
 void
@@ -111,8 +114,7 @@ cpromi_epoch_advance(struct epoch *e)
 	atomic_u64 *head;
 	uint64_t old;
 
-	heavy_fence(e);
-	if (!cpromi_lanes_each_seat(e->lanes, does_not_hinder, &now))
+	if (!heavy_fence(e) || !cpromi_lanes_each_seat(e->lanes, does_not_hinder, &now))
 		return;
 	if (!cas_seq_cst(&e->global, &now, now + 1))
 		return;

@@ -8,7 +8,8 @@
  *
  * Invariants
  *  E1  A thread reads what it did not make only between enter and leave; its
- *      seat's epoch word then holds the global epoch as it read it on entering.
+ *      seat's epoch word then holds the global epoch as it read it on entering,
+ *      with acquire.
  *  E2  The global epoch goes from e to e+1 only if every seat is outside or at e.
  *      So while a thread is inside at e, the global epoch is e or e+1.
  *  E3  An object is retired after it can no longer be reached, under the global
@@ -48,7 +49,7 @@ struct epoch_guard {
 	bool outermost; /* enter inside enter, as in a signal handler, leaves the word alone */
 };
 
-extern bool cpromi_epoch_membarrier; /* this process is registered for it */
+extern atomic_u32 cpromi_epoch_membarrier; /* 1: this process is registered for it */
 
 void cpromi_epoch_init(struct epoch *e, struct lanes *l, size_t link_offset,
 		       void (*reclaim)(struct epoch *e, void *object));
@@ -56,22 +57,26 @@ void cpromi_epoch_init(struct epoch *e, struct lanes *l, size_t link_offset,
 /* Registers the process for membarrier(2): at the start and in a forked child. */
 void cpromi_epoch_after_fork(void);
 
-/* The calling thread's seat when it is not in the cache; NULL without memory. */
-struct seat *cpromi_epoch_seat(struct epoch *e) COLD;
-
 static inline bool
 cpromi_epoch_enter(struct epoch *e, struct epoch_guard *g)
 {
-	struct lane_cache *c = cpromi_lane_cached(e->lanes->number);
+	const struct lane_cache *c = cpromi_lane_cached(e->lanes->number);
 
-	g->seat = LIKELY(c->number == e->lanes->number) ? c->seat : cpromi_epoch_seat(e);
-	if (UNLIKELY(g->seat == NULL))
-		return false;
+	/* The seat first: a signal handler may give the entry to another registry. */
+	g->seat = c->seat;
+	fence_compiler();
+	if (UNLIKELY(c->number != e->lanes->number)) {
+		g->seat = cpromi_lane_seat(e->lanes);
+		if (g->seat == NULL)
+			return false;
+	}
 	g->outermost = load_relaxed(&g->seat->epoch) == 0;
 	if (!g->outermost)
 		return true;
-	store_relaxed(&g->seat->epoch, load_relaxed(&e->global));
-	if (LIKELY(e->asymmetric && cpromi_epoch_membarrier))
+	/* Acquire: who enters at e+1 sees what was unlinked before the epoch went there.
+	 * Pairs with the compare-and-swap in cpromi_epoch_advance(). */
+	store_relaxed(&g->seat->epoch, load_acquire(&e->global));
+	if (LIKELY(e->asymmetric && load_relaxed(&cpromi_epoch_membarrier)))
 		fence_compiler(); /* light side; the heavy one is in cpromi_epoch_advance() */
 	else
 		fence_full();

@@ -9,6 +9,7 @@
 #include "registry.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 static struct family *
 family_at(uintptr_t word)
@@ -106,6 +107,14 @@ add_first_series(struct family *f)
 	return s != NULL;
 }
 
+/* Families are used again by families of their type alone: so the handle of one that was
+ * unregistered gives, at worst, children of the right type. */
+static unsigned
+free_stack(uint32_t type)
+{
+	return type < FAMILY_TYPES ? type : 0;
+}
+
 /* Takes apart what add_first_series() and make() put together. */
 static void
 unmake(struct family *f)
@@ -119,14 +128,15 @@ unmake(struct family *f)
 	if (f->def != NULL)
 		cpromi_region_free(&r->region, f->def, f->def->bytes);
 	cpromi_index_free(&f->index, &r->region);
-	cpromi_stack_push(&r->region, &r->free_families, f);
+	store_release(&f->next, FAMILY_REMOVED); /* for handles of one that had this memory before */
+	cpromi_stack_push(&r->region, &r->free_families[free_stack(f->handle.type)], f);
 }
 
 /* A family's memory; it is only ever a family's (F1). */
 static struct family *
-take_memory(struct cprom_registry *r)
+take_memory(struct cprom_registry *r, uint32_t type)
 {
-	struct family *f = cpromi_stack_pop(&r->region, &r->free_families);
+	struct family *f = cpromi_stack_pop(&r->region, &r->free_families[free_stack(type)]);
 
 	if (f != NULL)
 		return f;
@@ -139,7 +149,7 @@ take_memory(struct cprom_registry *r)
 static struct family *
 make(struct cprom_registry *r, const struct family_spec *spec, struct shape *shape)
 {
-	struct family *f = take_memory(r);
+	struct family *f = take_memory(r, spec->shape.type);
 
 	if (f == NULL)
 		return NULL;
@@ -147,11 +157,12 @@ make(struct cprom_registry *r, const struct family_spec *spec, struct shape *sha
 	f->handle.chunk = shape->none;
 	f->handle.type = (uint16_t)spec->shape.type;
 	f->handle.kind = HANDLE_FAMILY;
-	store_relaxed(&f->next, 0);
+	store_relaxed(&f->ticket, 0);
 	store_relaxed(&f->birth, 0);
 	store_relaxed(&f->uses, FAMILY_ALIVE);
 	store_relaxed(&f->live, 0);
 	f->registry = r;
+	f->process = getpid();
 	f->shape = shape;
 	f->only = NULL;
 	f->overflow = NULL;
@@ -206,7 +217,8 @@ skip_removed(struct cprom_registry *r, atomic_ptr *link)
 
 		if (!(next & FAMILY_REMOVED))
 			break;
-		if (!cas_acq_rel(link, &word, next & ~FAMILY_REMOVED))
+		/* Before the global epoch is read in retire: E3. */
+		if (!cas_seq_cst(link, &word, next & ~FAMILY_REMOVED))
 			continue;
 		cpromi_epoch_retire(&r->epoch, f);
 		word = next & ~FAMILY_REMOVED;
@@ -233,6 +245,12 @@ link_last(struct cprom_registry *r, struct family *f, const struct family_spec *
 	atomic_ptr *link = &r->families;
 	bool same;
 
+	/*
+	 * Until now it was removed to who has a handle of the last owner of its memory.
+	 * Release: F1, and it is complete. Pairs with load_acquire in cpromi_family_stays()
+	 * and cpromi_family_is_removed().
+	 */
+	store_release(&f->next, 0);
 	for (;;) {
 		uintptr_t word = skip_removed(r, link);
 		struct family *there = family_at(word);
@@ -255,10 +273,30 @@ link_last(struct cprom_registry *r, struct family *f, const struct family_spec *
 	}
 }
 
+/* Scrapes note the families before a collector (scrape.c); so they must know how far. */
+static void
+raise_last_collector(struct cprom_registry *r, uint64_t ticket)
+{
+	uint64_t last = load_relaxed(&r->last_collector);
+
+	while (last < ticket && !cas_acq_rel(&r->last_collector, &last, ticket))
+		;
+}
+
 static struct handle *
 handle_of(struct family *f)
 {
 	return f->only != NULL ? &f->only->handle : &f->handle;
+}
+
+/* Counts the family, and its only series, by 1 or -1. */
+static void
+count(struct family *f, uint32_t by)
+{
+	if (f->collect == NULL)
+		add_relaxed(&f->registry->family_count, by);
+	if (f->only != NULL)
+		add_relaxed(&f->registry->series, by);
 }
 
 static struct handle *
@@ -274,19 +312,32 @@ add(struct cprom_registry *r, const struct family_spec *spec)
 			    (unsigned long long)r->region.limit);
 		return NULL;
 	}
+	count(f, 1); /* before it is linked: it may be removed at once */
 	there = link_last(r, f, spec);
-	if (there != f)
+	if (there != f) {
+		count(f, (uint32_t)-1);
 		unmake(f);
+	}
 	if (there == NULL)
 		return NULL;
+	if (spec->collect != NULL)
+		raise_last_collector(r, load_relaxed(&f->ticket));
 	give_birth(there);
-	if (there == f && f->only != NULL) {
+	if (there == f && f->only != NULL)
 		store_relaxed(&f->only->birth, load_relaxed(&f->birth));
-		add_relaxed(&r->series, 1);
-	}
-	if (there == f && f->collect == NULL)
-		add_relaxed(&r->family_count, 1);
 	return handle_of(there);
+}
+
+struct handle *
+cpromi_family_refuse(const struct family_spec *spec)
+{
+	int saved = errno;
+	cprom_registry *r = cpromi_registry_or_default(spec->common.registry);
+
+	if (r != NULL)
+		cpromi_registry_count(r, SELF_REGISTRATIONS_FAILED);
+	errno = saved;
+	return NULL;
 }
 
 struct handle *
@@ -335,7 +386,9 @@ stop_using(struct family *f, uint64_t share)
 	void (*release)(void *arg) = f->release;
 	void *arg = f->arg;
 
-	if (add_acq_rel(&f->uses, -share) == share && release != NULL)
+	bool ours = cpromi_family_is_callable(f);
+
+	if (add_acq_rel(&f->uses, -share) == share && release != NULL && ours)
 		release(arg);
 }
 
@@ -343,6 +396,20 @@ void
 cpromi_family_unuse(struct family *f)
 {
 	stop_using(f, 1);
+}
+
+void
+cpromi_family_retire(struct family *f)
+{
+	stop_using(f, FAMILY_ALIVE);
+}
+
+bool
+cpromi_family_is_callable(const struct family *f)
+{
+	const struct cprom_registry *r = f->registry;
+
+	return !r->region.shared || f->process == r->process || f->process == getpid();
 }
 
 bool
@@ -357,12 +424,8 @@ cpromi_family_remove(struct family *f)
 		if (next & FAMILY_REMOVED)
 			return false;
 	} while (!cas_acq_rel(&f->next, &next, next | FAMILY_REMOVED));
-	if (f->only != NULL)
-		sub_relaxed(&r->series, 1);
-	if (f->collect == NULL)
-		sub_relaxed(&r->family_count, 1);
+	count(f, (uint32_t)-1);
 	cpromi_series_clear(f);
-	stop_using(f, FAMILY_ALIVE);
 	while ((word = skip_removed(r, link)) != 0)
 		link = word & FAMILY_REMOVED ? &r->families : &family_at(word)->next;
 	return true;
@@ -386,10 +449,11 @@ cpromi_family_after(struct cprom_registry *r, struct family *hint, uint64_t tick
 		    uint64_t birth_limit)
 {
 	struct family *f;
+	uintptr_t next;
 
-	/* The hint was read in an earlier epoch; it is the same family if its ticket is (F1). */
-	if (hint != NULL && load_acquire(&hint->ticket) == ticket && !cpromi_family_is_removed(hint))
-		f = family_at(load_acquire(&hint->next));
+	/* The hint was read in an earlier epoch. */
+	if (hint != NULL && cpromi_family_stays(hint, ticket, &next))
+		f = family_at(next);
 	else
 		f = family_at(load_acquire(&r->families));
 	for (; f != NULL; f = family_at(load_acquire(&f->next))) {

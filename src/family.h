@@ -9,7 +9,9 @@
  *
  * Invariants
  *  F1  Tickets ascend along the list; they name a position for ever, for the
- *      memory of a family is only used again for families.
+ *      memory of a family is only used again for families. A family that is not
+ *      linked yet has ticket 0, so that who holds a pointer from an earlier epoch
+ *      does not take it for the one before.
  *  F2  A family is complete when it is linked, its only series included. Its
  *      birth is set after that, by its maker or by who finds it without.
  *  F3  A removed family has bit 0 of its next word set. Its series are removed
@@ -48,7 +50,7 @@ struct definition {
 
 struct family {
 	struct handle handle;
-	atomic_ptr next;   /* F3 */
+	atomic_ptr next;   /* F3; 0, with release, only after ticket is 0 */
 	atomic_u64 ticket; /* F1 */
 	atomic_u64 birth;  /* F2; 0: none yet */
 	atomic_u64 uses;   /* FAMILY_ALIVE | running callbacks: F4 */
@@ -59,6 +61,7 @@ struct family {
 	struct series *overflow; /* if there are; in the index since its first use */
 	struct index index;
 	region_ref self;
+	pid_t process; /* that registered it */
 	atomic_u32 live; /* series in the index, the overflow series aside */
 	uint32_t max_series;
 	double (*callback)(void *arg);
@@ -67,6 +70,7 @@ struct family {
 	void *arg;
 };
 
+#define FAMILY_TYPES (CPROM_TYPE_UNTYPED + 1) /* 0 stands for collectors */
 #define FAMILY_REMOVED ((uintptr_t)1)
 #define FAMILY_ALIVE ((uint64_t)1 << 63)
 
@@ -96,8 +100,15 @@ int cpromi_spec_init(struct family_spec *spec, void *options, size_t size, const
  */
 struct handle *cpromi_family_register(const struct family_spec *spec);
 
-/* Removes the family; false if somebody else did. */
+/* Counts a registration that failed before that; NULL. errno is kept. */
+struct handle *cpromi_family_refuse(const struct family_spec *spec);
+
+/*
+ * Removes the family; false if somebody else did. Who did then calls retire, outside of
+ * the epoch: it may run .release, and f is not reclaimed before (F4).
+ */
 bool cpromi_family_remove(struct family *f);
+void cpromi_family_retire(struct family *f);
 
 /* Of the retired family f: gives its memory back, or retires it again (F4). */
 void cpromi_family_reclaim(struct family *f);
@@ -115,9 +126,27 @@ cpromi_family_is_removed(struct family *f)
 	return (load_acquire(&f->next) & FAMILY_REMOVED) != 0;
 }
 
+/*
+ * Is this memory, known from an earlier epoch, still the family of that ticket,
+ * and not removed? Then *next is its next word. That is read first: had it been
+ * read from a later family in this memory, the ticket would be another by then.
+ */
+static inline bool
+cpromi_family_stays(struct family *f, uint64_t ticket, uintptr_t *next)
+{
+	*next = load_acquire(&f->next);
+	return !(*next & FAMILY_REMOVED) && load_acquire(&f->ticket) == ticket;
+}
+
 /* Around a callback: false if the family was removed. use is called in an epoch. */
 bool cpromi_family_use(struct family *f);
 void cpromi_family_unuse(struct family *f);
+
+/*
+ * May this process call its functions? In a shared registry: if it registered them, or the
+ * process that made the registry did, before this one was forked or after.
+ */
+bool cpromi_family_is_callable(const struct family *f);
 
 /* The family of a handle that may be a parent or an only series; NULL and EINVAL if it is a child. */
 struct family *cpromi_family_of(cprom_metric *m);

@@ -21,7 +21,7 @@ cprom_histogram_create(const cprom_histogram_options *from)
 	if (o.buckets.count == 0)
 		o.buckets = (cprom_doubles){default_buckets, array_len(default_buckets)};
 	if (cpromi_bounds_check(o.name, &o.buckets) == -1)
-		return NULL;
+		return (cprom_histogram *)cpromi_family_refuse(&spec);
 	spec.shape.type = CPROM_TYPE_HISTOGRAM;
 	spec.shape.bounds = o.buckets;
 	return (cprom_histogram *)cpromi_family_register(&spec);
@@ -65,16 +65,11 @@ observe(const struct handle *h, double v, double sum, uint64_t n)
 {
 	size_t bucket = bucket_of(h->chunk->shape, v);
 	atomic_u64 *cells = cpromi_own_cells(h, 0);
-	uint64_t odd;
 
-	if (UNLIKELY(cells == NULL)) {
+	if (LIKELY(cells != NULL))
+		cpromi_snapshot_add(cells, 2 + bucket, n, sum);
+	else
 		observe_shared(h, bucket, sum, n);
-		return;
-	}
-	odd = cpromi_snapshot_begin(cells);
-	add_owned_release(&cells[2 + bucket], n);
-	store_release(&cells[1], double_bits(bits_double(load_relaxed(&cells[1])) + sum));
-	cpromi_snapshot_end(cells, odd);
 }
 
 void

@@ -66,7 +66,7 @@ has_values(const struct node *n, const void *arg)
 	const struct series *s = series_of_node((struct node *)n);
 	const char *p = s->text->bytes, *end = p + s->text->length;
 
-	/* The shape, too: a series of a family that had this memory before may be left. */
+	/* The shape, too: cells of another one would be out of bounds. */
 	if (s->family != key->family->self || s->handle.chunk->shape != key->family->shape)
 		return false;
 	for (uint32_t i = 0; i < d->label_count; i++) {
@@ -84,7 +84,8 @@ static uint32_t
 hash_values(const struct family *f, cprom_strings values)
 {
 	const struct hash_key *key = &f->registry->key;
-	uint64_t h = hash_begin(key, f->self);
+	/* By ticket: series that a killed process left of an earlier family are not found. */
+	uint64_t h = hash_begin(key, (uint32_t)load_relaxed(&f->ticket));
 
 	for (size_t i = 0; i < values.count; i++)
 		h = hash_add(key, h, values.items[i], strlen(values.items[i]));
@@ -217,7 +218,6 @@ dismiss(struct family *f)
 static struct series *
 overflow_series(struct family *f)
 {
-	cpromi_registry_count(f->registry, SELF_OVERFLOWS);
 	if (load_acquire(&f->overflow->slot) == SLOT_NONE)
 		cpromi_series_publish(f, f->overflow);
 	return f->overflow;
@@ -250,31 +250,64 @@ check_values(const struct family *f, cprom_strings values)
 	return 0;
 }
 
+static struct series *
+overflow(struct family *f)
+{
+	cpromi_registry_count(f->registry, SELF_OVERFLOWS);
+	return overflow_series(f);
+}
+
+/*
+ * Is the series being removed? Then its removal is completed, here, for a new one of its
+ * labels cannot be inserted before, and who began it may have died.
+ */
+static bool
+is_gone(struct family *f, struct series *s)
+{
+	if (LIKELY(load_acquire(&s->slot) != SLOT_GONE))
+		return false;
+	if (cpromi_table_remove(&f->registry->table, &s->node))
+		dismiss(f);
+	return true;
+}
+
+/* Links s, or finds the living series that is there already. */
+static struct series *
+insert(struct family *f, struct series *s, const struct values_key *key)
+{
+	struct series *there;
+
+	do
+		there = series_of_node(
+			cpromi_table_insert(&f->registry->table, &s->node, has_values, key));
+	while (there != s && is_gone(f, there));
+	return there;
+}
+
 /* A new series of these values, or the one that somebody else made meanwhile. */
 static struct series *
 create(struct family *f, const struct values_key *key)
 {
-	struct cprom_registry *r = f->registry;
-	struct series *s;
-	struct node *n;
+	struct series *s, *there;
 
-	if (is_overflow(key->values) || !admit(f))
+	if (is_overflow(key->values))
 		return overflow_series(f);
+	if (!admit(f))
+		return overflow(f);
 	s = cpromi_series_make(f, key->values);
 	if (s == NULL) {
 		dismiss(f);
-		return overflow_series(f);
+		return overflow(f);
 	}
-	n = cpromi_table_insert(&r->table, &s->node, has_values, key);
-	if (n != &s->node) {
+	there = insert(f, s, key);
+	if (there != s) {
 		dismiss(f);
-		cpromi_series_reclaim(r, s);
-		s = series_of_node(n);
+		cpromi_series_reclaim(f->registry, s);
 	}
-	if (cpromi_series_publish(f, s))
-		return s;
+	if (cpromi_series_publish(f, there) || there != s)
+		return there;
 	cpromi_series_remove(f, s);
-	return overflow_series(f);
+	return overflow(f);
 }
 
 static struct series *
@@ -302,20 +335,6 @@ check_count(const struct family *f, cprom_strings values)
 	return 0;
 }
 
-/* The family of labels() and its kin; NULL and EINVAL if it does not take these values. */
-static struct family *
-parent_of(cprom_metric *m, cprom_strings values)
-{
-	struct family *f = cpromi_family_of(m);
-
-	if (f == NULL)
-		return NULL;
-	if (LIKELY(check_count(f, values) == 0))
-		return f;
-	cpromi_registry_count(f->registry, SELF_LABELS_REJECTED);
-	return NULL;
-}
-
 static int
 enter(struct family *f, struct epoch_guard *g)
 {
@@ -327,13 +346,35 @@ enter(struct family *f, struct epoch_guard *g)
 	return cpromi_fail(ENOENT, "the metric was unregistered");
 }
 
+/* The family of a call, in an epoch: its definition may not be read outside. NULL if it cannot be. */
+static struct family *
+open_family(cprom_metric *m, struct epoch_guard *g)
+{
+	struct family *f = cpromi_family_of(m);
+
+	return f != NULL && enter(f, g) == 0 ? f : NULL;
+}
+
+/* As open_family(); NULL and EINVAL, too, if it does not take these values. */
+static struct family *
+open_parent(cprom_metric *m, cprom_strings values, struct epoch_guard *g)
+{
+	struct family *f = open_family(m, g);
+
+	if (f == NULL || LIKELY(check_count(f, values) == 0))
+		return f;
+	cpromi_registry_count(f->registry, SELF_LABELS_REJECTED);
+	cpromi_epoch_leave(g);
+	return NULL;
+}
+
 static struct series *
 find_or_create(struct family *f, cprom_strings values)
 {
 	struct values_key key = {f, values};
 	struct series *s = find(f, &key);
 
-	if (LIKELY(s != NULL)) {
+	if (LIKELY(s != NULL && !is_gone(f, s))) {
 		if (UNLIKELY(load_relaxed(&s->slot) == SLOT_NONE))
 			cpromi_series_publish(f, s); /* its maker may have died */
 		return s;
@@ -348,17 +389,13 @@ find_or_create(struct family *f, cprom_strings values)
 cprom_metric *
 cprom_metric_labels(cprom_metric *m, cprom_strings values)
 {
-	struct family *f = parent_of(m, values);
-	struct series *s;
 	struct epoch_guard g;
+	struct family *f = open_parent(m, values, &g);
+	struct series *s;
 
 	if (f == NULL)
 		return NULL;
-	if (f->only != NULL)
-		return m;
-	if (enter(f, &g) == -1)
-		return NULL;
-	s = find_or_create(f, values);
+	s = f->only != NULL ? f->only : find_or_create(f, values);
 	cpromi_epoch_leave(&g);
 	return (cprom_metric *)s;
 }
@@ -375,8 +412,8 @@ cpromi_series_remove(struct family *f, struct series *s)
 		return false;
 	if (slot != SLOT_NONE)
 		cpromi_index_clear(&f->index, slot - 1);
-	cpromi_table_remove(&f->registry->table, &s->node);
-	dismiss(f);
+	if (cpromi_table_remove(&f->registry->table, &s->node))
+		dismiss(f); /* else is_gone() did, in another thread */
 	return true;
 }
 
@@ -389,7 +426,8 @@ remove_where(struct family *f, bool (*holds)(const struct series *s, const void 
 	for (uint32_t i = 0; i < cpromi_index_end(&f->index); i++) {
 		struct series *s = cpromi_index_at(&f->index, i);
 
-		if (s != NULL && s != f->overflow && load_acquire(&s->slot) == i + 1 && holds(s, arg))
+		if (s != NULL && s != f->overflow && s->family == f->self &&
+		    load_acquire(&s->slot) == i + 1 && holds(s, arg))
 			removed += cpromi_series_remove(f, s);
 	}
 	return removed;
@@ -412,10 +450,10 @@ cpromi_series_clear(struct family *f)
 int
 cprom_metric_clear(cprom_metric *m)
 {
-	struct family *f = cpromi_family_of(m);
 	struct epoch_guard g;
+	struct family *f = open_family(m, &g);
 
-	if (f == NULL || enter(f, &g) == -1)
+	if (f == NULL)
 		return -1;
 	cpromi_series_clear(f);
 	cpromi_epoch_leave(&g);
@@ -425,13 +463,13 @@ cprom_metric_clear(cprom_metric *m)
 int
 cprom_metric_remove(cprom_metric *m, cprom_strings values)
 {
-	struct family *f = parent_of(m, values);
-	struct values_key key = {f, values};
 	struct epoch_guard g;
+	struct family *f = open_parent(m, values, &g);
+	struct values_key key = {f, values};
 	struct series *s;
 	bool removed;
 
-	if (f == NULL || enter(f, &g) == -1)
+	if (f == NULL)
 		return -1;
 	s = f->only == NULL ? find(f, &key) : NULL;
 	removed = s != NULL && cpromi_series_remove(f, s);
@@ -469,26 +507,31 @@ has_value(const struct series *s, const void *arg)
 	}
 }
 
+static int
+set_matching(struct matching_key *key, const struct definition *d, const char *label, const char *value)
+{
+	if (label == NULL || value == NULL)
+		return cpromi_fail(EINVAL, "%s: the label or its value is NULL", d->name);
+	*key = (struct matching_key){d, 0, value};
+	while (key->label < d->label_count && strcmp(d->labels[key->label], label) != 0)
+		key->label++;
+	if (key->label == d->label_count)
+		return cpromi_fail(EINVAL, "%s has no label \"%s\"", d->name, label);
+	return 0;
+}
+
 ssize_t
 cprom_metric_remove_matching(cprom_metric *m, const char *label, const char *value)
 {
-	struct family *f = cpromi_family_of(m);
-	struct matching_key key;
 	struct epoch_guard g;
-	ssize_t removed;
+	struct family *f = open_family(m, &g);
+	struct matching_key key = {0};
+	ssize_t removed = -1;
 
 	if (f == NULL)
 		return -1;
-	if (label == NULL || value == NULL)
-		return cpromi_fail(EINVAL, "%s: the label or its value is NULL", f->def->name);
-	key = (struct matching_key){f->def, 0, value};
-	while (key.label < f->def->label_count && strcmp(f->def->labels[key.label], label) != 0)
-		key.label++;
-	if (key.label == f->def->label_count)
-		return cpromi_fail(EINVAL, "%s has no label \"%s\"", f->def->name, label);
-	if (enter(f, &g) == -1)
-		return -1;
-	removed = remove_where(f, has_value, &key);
+	if (set_matching(&key, f->def, label, value) == 0)
+		removed = remove_where(f, has_value, &key);
 	cpromi_epoch_leave(&g);
 	return removed;
 }
@@ -496,13 +539,15 @@ cprom_metric_remove_matching(cprom_metric *m, const char *label, const char *val
 int
 cprom_metric_unregister(cprom_metric *m)
 {
-	struct family *f = cpromi_family_of(m);
 	struct epoch_guard g;
+	struct family *f = open_family(m, &g);
 	bool removed;
 
-	if (f == NULL || enter(f, &g) == -1)
+	if (f == NULL)
 		return -1;
 	removed = cpromi_family_remove(f);
 	cpromi_epoch_leave(&g);
+	if (removed)
+		cpromi_family_retire(f);
 	return removed ? 0 : cpromi_fail(ENOENT, "the metric was unregistered");
 }

@@ -5,6 +5,7 @@
 #include "lane.h"
 
 #include "epoch.h"
+#include "hash.h"
 
 #include <cprom.h>
 #include <errno.h>
@@ -15,6 +16,7 @@
 
 #define SLOTS CPROM_MAX_REGISTRIES
 #define SLOT_BITS 10
+#define MAX_USES 0x1FFFFF
 #define ROW_SEATS 64
 #define RETRY_INTERVAL 1024
 
@@ -38,24 +40,59 @@ _Static_assert(sizeof(struct seat) == CACHE_LINE, "seats share no cache line");
 THREAD_LOCAL struct lane_cache cpromi_lane_cache[LANE_CACHE];
 static THREAD_LOCAL bool evicted; /* a cache entry with a seat was overwritten */
 static struct slot slots[SLOTS];
+static atomic_u32 next_slot;
 static pthread_key_t exit_key;
+static bool has_exit_key; /* if there was none left, seats wait until they are reaped: L3 */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+/*
+ * Who owns a seat: REAPING | 19 random bits of the process | process | thread. Process
+ * and thread numbers have 22 bits on Linux (PID_MAX_LIMIT).
+ */
+#define ID_BITS 22
+#define ID_MASK (((uint64_t)1 << ID_BITS) - 1)
+#define REAPING ((uint64_t)1 << 63)
+
+static uint64_t process_tag; /* in place; made anew in a forked child */
+
+static void
+make_process_tag(void)
+{
+	struct hash_key random;
+
+	cpromi_hash_key_make(&random);
+	process_tag = random.k[0] >> 45 << (2 * ID_BITS);
+}
 
 static uint64_t
 own_identity(void)
 {
-	return (uint64_t)(uint32_t)getpid() << 32 | (uint32_t)syscall(SYS_gettid);
+	return process_tag | ((uint64_t)getpid() & ID_MASK) << ID_BITS |
+	       ((uint64_t)syscall(SYS_gettid) & ID_MASK);
 }
 
 static bool
 is_alive(uint64_t owner)
 {
+	pid_t process = (pid_t)(owner >> ID_BITS & ID_MASK);
 	int saved = errno;
-	bool alive = syscall(SYS_tgkill, (pid_t)(owner >> 32), (pid_t)(uint32_t)owner, 0) == 0 ||
-		     errno != ESRCH;
+	bool alive;
 
+	if (process == getpid() && (owner & ~REAPING) >> (2 * ID_BITS) != process_tag >> (2 * ID_BITS))
+		return false; /* one that had our number before us */
+	alive = syscall(SYS_tgkill, process, (pid_t)(owner & ID_MASK), 0) == 0 || errno != ESRCH;
 	errno = saved;
 	return alive;
+}
+
+/* Between two stores to the cache a handler would find half of one registry and half of another. */
+static void
+block_signals(sigset_t *old)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, old);
 }
 
 /* ---- the table ------------------------------------------------------------ */
@@ -118,11 +155,10 @@ static void
 leave_all(void *unused)
 {
 	uint64_t me = own_identity();
-	sigset_t all, old;
+	sigset_t old;
 
 	(void)unused;
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &old); /* a handler must not update in between */
+	block_signals(&old);
 	for (unsigned i = 0; i < LANE_CACHE; i++)
 		if (cpromi_lane_cache[i].number != 0)
 			leave_registry(cpromi_lane_cache[i].number, me);
@@ -149,6 +185,7 @@ after_fork_in_child(void)
 {
 	memset(cpromi_lane_cache, 0, sizeof(cpromi_lane_cache));
 	evicted = false;
+	make_process_tag();
 	cpromi_epoch_after_fork();
 	for (unsigned i = 0; i < SLOTS; i++) {
 		uint64_t state = load_acquire(&slots[i].state);
@@ -161,8 +198,9 @@ after_fork_in_child(void)
 static void
 start_up(void)
 {
-	pthread_key_create(&exit_key, leave_all);
+	has_exit_key = pthread_key_create(&exit_key, leave_all) == 0;
 	pthread_atfork(NULL, NULL, after_fork_in_child);
+	make_process_tag();
 	cpromi_epoch_after_fork();
 }
 
@@ -187,8 +225,9 @@ cpromi_seat_reap(struct seat *s)
 
 	if (owner == 0 || is_alive(owner))
 		return false;
-	/* Through an owner of ours, lest two reap it and one of them reaps the next owner. */
-	if (!cas_acq_rel(&s->owner, &owner, own_identity()))
+	/* Through an owner of ours, lest two reap it and one of them reaps the next owner;
+	 * marked, lest a signal handler of this thread takes the seat for its own. */
+	if (!cas_acq_rel(&s->owner, &owner, own_identity() | REAPING))
 		return false;
 	store_relaxed(&s->epoch, 0);
 	store_release(&s->owner, 0); /* L2 */
@@ -237,7 +276,6 @@ append_row(struct lanes *l)
 	for (;;) {
 		uintptr_t next = 0;
 
-		row->first = last->first + last->count;
 		/* Release: the row is complete. Pairs with the acquire in each_seat. */
 		if (cas_acq_rel(&last->next, &next, (uintptr_t)row))
 			return row;
@@ -245,12 +283,27 @@ append_row(struct lanes *l)
 	}
 }
 
+/* A seat with a lane, a free one rather than a dead one's. */
+static struct seat *
+find_lane(struct lanes *l, uint64_t me)
+{
+	struct finding f = {SEARCH_FREE, me, NULL};
+
+	for (; f.what <= SEARCH_DEAD && f.seat == NULL; f.what++)
+		for (uint32_t i = 0; i < l->max && f.seat == NULL; i++)
+			take(&l->row.seats[i], &f);
+	return f.seat;
+}
+
 static struct seat *
 find_seat(struct lanes *l)
 {
 	struct finding f = {SEARCH_OWN, own_identity(), NULL};
 
-	for (f.what = SEARCH_OWN; f.what <= SEARCH_DEAD && f.seat == NULL; f.what++)
+	cpromi_lanes_each_seat(l, take, &f);
+	if (f.seat == NULL)
+		f.seat = find_lane(l, f.me);
+	for (f.what = SEARCH_FREE; f.what <= SEARCH_DEAD && f.seat == NULL; f.what++)
 		cpromi_lanes_each_seat(l, take, &f);
 	f.what = SEARCH_FREE;
 	while (f.seat == NULL && append_row(l) != NULL)
@@ -271,59 +324,85 @@ static void
 remember(struct lanes *l, struct lane_cache *c, struct seat *seat)
 {
 	bool has_lane = seat >= l->row.seats && seat < l->row.seats + l->max;
+	uint32_t lane = has_lane ? (uint32_t)(seat - l->row.seats) + 1 : LANE_OVERFLOW;
 
 	if (c->number != 0 && c->number != l->number)
 		evicted = true;
-	/* A signal handler may come between any two stores: owned goes first and last. */
-	c->owned = 0;
-	fence_compiler();
-	c->lane = has_lane ? (uint32_t)(seat - l->row.seats) + 1 : LANE_OVERFLOW;
 	c->seat = seat;
 	c->retry = RETRY_INTERVAL;
 	c->number = l->number;
-	if (!has_lane)
-		return;
-	raise_used(l, c->lane);
-	fence_compiler();
-	c->owned = l->number;
+	if (has_lane)
+		raise_used(l, lane);
+	store_relaxed(&c->owned, has_lane ? (uint64_t)l->number << 32 | lane : 0);
 }
 
-struct lane_cache *
-cpromi_lane_attach(struct lanes *l)
+/* Signals are blocked. */
+static bool
+sit_down(struct lanes *l, struct lane_cache *c)
 {
-	struct lane_cache *c = cpromi_lane_cached(l->number);
 	struct seat *seat;
 
 	if (c->number == l->number)
-		return c;
+		return true;
 	seat = find_seat(l);
 	if (seat == NULL)
-		return NULL;
+		return false;
 	remember(l, c, seat);
-	pthread_setspecific(exit_key, &evicted); /* any value but NULL */
-	return c;
+	if (has_exit_key)
+		pthread_setspecific(exit_key, &evicted); /* any value but NULL */
+	return true;
 }
 
-struct lane_cache *
-cpromi_lane_retry(struct lanes *l, struct lane_cache *c)
+struct seat *
+cpromi_lane_seat(struct lanes *l)
 {
-	struct finding f = {SEARCH_FREE, own_identity(), NULL};
+	struct lane_cache *c = cpromi_lane_cached(l->number);
+	struct seat *seat;
+	sigset_t old;
 
-	if (c->retry-- > 0)
-		return c;
+	block_signals(&old);
+	seat = sit_down(l, c) ? c->seat : NULL;
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return seat;
+}
+
+/*
+ * The seat without a lane is kept until the thread ends: whoever this is a signal
+ * handler of may be about to enter an epoch on it.
+ */
+static void
+look_for_lane(struct lanes *l, struct lane_cache *c)
+{
+	struct seat *seat;
+
+	if (c->retry > 0)
+		return;
 	c->retry = RETRY_INTERVAL;
-	if (load_relaxed(&c->seat->epoch) != 0)
-		return c; /* a handler inside an epoch: the seat must stay */
-	for (uint32_t i = 0; i < l->max && f.seat == NULL; i++)
-		take(&l->row.seats[i], &f);
-	if (f.seat != NULL) {
-		struct seat *old = c->seat;
+	seat = find_lane(l, own_identity());
+	if (seat != NULL)
+		remember(l, c, seat);
+}
 
-		remember(l, c, f.seat);
-		fence_compiler(); /* a handler uses the new one before the old one is given up */
-		store_release(&old->owner, 0); /* L2 */
+uint32_t
+cpromi_lane_own(struct lanes *l)
+{
+	struct lane_cache *c = cpromi_lane_cached(l->number);
+	uint32_t lane = LANE_OVERFLOW;
+	sigset_t old;
+
+	/* A thread without a lane comes here with each update: not a system call each time. */
+	if (c->number == l->number && load_relaxed(&c->owned) == 0 && c->retry > 0) {
+		c->retry--;
+		return LANE_OVERFLOW;
 	}
-	return c;
+	block_signals(&old);
+	if (sit_down(l, c)) {
+		if (load_relaxed(&c->owned) == 0)
+			look_for_lane(l, c);
+		lane = (uint32_t)load_relaxed(&c->owned);
+	}
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return lane;
 }
 
 /* ---- opening -------------------------------------------------------------- */
@@ -331,10 +410,14 @@ cpromi_lane_retry(struct lanes *l, struct lane_cache *c)
 static int
 enter_table(struct lanes *l)
 {
-	for (uint32_t i = 0; i < SLOTS; i++) {
+	/* In turn, so that a loop of making and freeing does not use up the numbers of one slot. */
+	uint32_t first = add_relaxed(&next_slot, 1);
+
+	for (uint32_t tried = 0; tried < SLOTS; tried++) {
+		uint32_t i = (first + tried) % SLOTS;
 		uint64_t state = load_acquire(&slots[i].state);
-		uint64_t uses = (state >> (32 + SLOT_BITS)) + 1;
-		uint64_t number = (uses & 0x1FFFFF) << SLOT_BITS | i;
+		uint64_t uses = (state >> (32 + SLOT_BITS)) % MAX_USES + 1; /* never 0: no number is */
+		uint64_t number = uses << SLOT_BITS | i;
 
 		if ((state & (ALIVE | HOLDERS)) != 0)
 			continue;

@@ -8,19 +8,21 @@
  * atomic adds. A seat also holds the epoch word of its thread (epoch.h).
  *
  * Invariants
- *  L1  A seat is written by the one live thread whose identity (process << 32 |
- *      thread) is its owner; a lane is written by the owner of its seat only.
+ *  L1  A seat is written by the one live thread whose identity is its owner; a lane
+ *      is written by the owner of its seat only. An identity holds random bits of
+ *      the process beside the numbers of process and thread, which may come again.
  *  L2  A seat passes from hand to hand by owner alone: the old owner's release
  *      store of 0 pairs with the new owner's acquiring compare-and-swap, so the
  *      new one goes on from the counts that the old one left.
  *  L3  The seat of a thread or process that died without leaving it may be taken
- *      once the kernel says that the thread is gone.
+ *      once the kernel says that the thread is gone. So all processes of a shared
+ *      registry must be in one PID namespace.
  *  L4  A cached seat is used only if the cached registry number is that of the
- *      handle at hand. Numbers are never used twice (but see NUMBER below).
+ *      handle at hand. Numbers are not 0 and never used twice (but see NUMBER below).
  *
  * Progress: finding one's lane is wait-free; taking a seat is lock-free.
- * Signals: a handler that interrupts a thread while it takes a seat may take a
- * second one for the same thread; both are given back when the thread ends.
+ * Signals: are blocked while a thread takes or leaves a seat, so that a handler
+ * finds an entry of the cache whole.
  * Fork: the child starts with an empty cache; in its copy of a private registry
  * all seats are free again, in a shared one those of the parent are left alone.
  */
@@ -41,15 +43,14 @@ struct seat {
 /* A row of seats; rows are only ever appended. */
 struct seat_row {
 	atomic_ptr next;
-	uint32_t first; /* number of its first seat */
 	uint32_t count;
 	struct seat *seats;
 };
 
 /*
  * NUMBER: a registry's number is its slot in the process' table (10 bits) and
- * how often that slot was used (21 bits); it repeats after two million registries
- * in one slot, by when no thread's cache holds the old one any more.
+ * how often that slot was used (21 bits). Slots are used in turn, so a number comes
+ * again after two thousand million registries.
  */
 struct lanes {
 	struct region *region;
@@ -61,11 +62,11 @@ struct lanes {
 
 /* What a thread knows of its seat in one registry. */
 struct lane_cache {
-	uint32_t owned;  /* registry number if the seat has a lane, else 0: the fast check of updates */
-	uint32_t lane;   /* LANE_OVERFLOW or the own lane */
+	atomic_u64 owned; /* registry number << 32 | lane, 0 if the seat has no lane: one word, for
+			   * a signal handler may give the entry to another registry at any time */
+	struct seat *seat;
 	uint32_t number; /* registry number if there is a seat at all */
 	uint32_t retry;  /* shared updates until a look for a free lane */
-	struct seat *seat;
 };
 
 extern THREAD_LOCAL struct lane_cache cpromi_lane_cache[LANE_CACHE];
@@ -86,16 +87,12 @@ int cpromi_lanes_open(struct lanes *l, struct region *region, uint32_t max);
 void cpromi_lanes_close(struct lanes *l);
 
 /*
- * The calling thread's entry for this registry, seated; NULL if there is no
- * memory for a seat. Not for the fast path: that looks into the cache itself.
+ * Not for the fast path, which looks into the cache itself: the calling thread's seat
+ * in this registry, NULL if there is no memory for one; and its lane, LANE_OVERFLOW
+ * if it has none. A thread without a lane looks for a free one from time to time.
  */
-struct lane_cache *cpromi_lane_attach(struct lanes *l);
-
-/*
- * Called for an update of a thread that has no lane: from time to time looks
- * whether one is free by now.
- */
-struct lane_cache *cpromi_lane_retry(struct lanes *l, struct lane_cache *c);
+struct seat *cpromi_lane_seat(struct lanes *l);
+uint32_t cpromi_lane_own(struct lanes *l);
 
 /* Calls visit for every seat, until it returns false. Was it true to the end? */
 bool cpromi_lanes_each_seat(struct lanes *l, bool (*visit)(struct seat *s, void *arg), void *arg);

@@ -16,6 +16,7 @@ libcprom_la_SOURCES = \
 	src/collector.c \
 	src/collector.h \
 	src/counter.c \
+	src/default.c \
 	src/definition.c \
 	src/definition.h \
 	src/epoch.c \
@@ -62,6 +63,9 @@ libcprom_la_SOURCES = \
 	src/region.h \
 	src/registry.c \
 	src/registry.h \
+	src/scrape.c \
+	src/self.c \
+	src/self.h \
 	src/series.h \
 	src/server.c \
 	src/shape.c \

@@ -108,8 +108,9 @@ cpromi_process_parse_stat(const char *text, size_t n, struct process_stat *out)
 	struct span rest = {text + skip, n - skip};
 	struct process_stat s;
 
-	if (skip == 0 || !stat_field(rest, 20, &s.threads) || !stat_field(rest, 22, &s.start_ticks) ||
-	    !stat_field(rest, 23, &s.virtual_bytes) || !stat_field(rest, 24, &s.resident_pages))
+	if (skip == 0 || !stat_field(rest, 20, &s.threads) ||
+	    !stat_field(rest, 22, &s.start_ticks) || !stat_field(rest, 23, &s.virtual_bytes) ||
+	    !stat_field(rest, 24, &s.resident_pages))
 		return false;
 	*out = s;
 	return true;
@@ -282,11 +283,13 @@ open_fds(double *count)
 	return true;
 }
 
+/* Summed as whole microseconds, so that the number is as short as it can be. */
 static double
 cpu_seconds(const struct rusage *u)
 {
-	return (double)u->ru_utime.tv_sec + (double)u->ru_stime.tv_sec +
-	       (double)(u->ru_utime.tv_usec + u->ru_stime.tv_usec) * 1e-6;
+	int64_t seconds = (int64_t)u->ru_utime.tv_sec + u->ru_stime.tv_sec;
+
+	return (double)(seconds * 1000000 + u->ru_utime.tv_usec + u->ru_stime.tv_usec) / 1e6;
 }
 
 #ifdef __GLIBC_PREREQ
@@ -452,10 +455,12 @@ collect_io(cprom_sink *out)
 	static const struct {
 		const char *key, *name, *help;
 	} fields[] = {
-		{"rchar", "process_io_read_bytes_total", "Bytes read by system calls such as read."},
+		{"rchar", "process_io_read_bytes_total",
+		 "Bytes read by system calls such as read."},
 		{"wchar", "process_io_written_bytes_total",
 		 "Bytes written by system calls such as write."},
-		{"read_bytes", "process_io_storage_read_bytes_total", "Bytes fetched from storage."},
+		{"read_bytes", "process_io_storage_read_bytes_total",
+		 "Bytes fetched from storage."},
 		{"write_bytes", "process_io_storage_written_bytes_total", "Bytes sent to storage."},
 	};
 	char text[1024];

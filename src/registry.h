@@ -26,13 +26,15 @@ struct cprom_registry {
 	struct table table;
 	struct hash_key key;
 	atomic_ptr families;      /* the list's head */
-	atomic_u64 free_families; /* stack */
+	atomic_u64 free_families[FAMILY_TYPES]; /* stacks */
 	atomic_ptr shapes;
 	atomic_u64 births;  /* of series and families, in order of publication */
 	atomic_u64 tickets; /* of families */
+	atomic_u64 last_collector; /* highest ticket of a collector; set before its birth */
 	atomic_u32 series;  /* live */
 	atomic_u32 family_count; /* live, without collectors */
 	uint32_t max_series;
+	pid_t process; /* that made it */
 	atomic_u64 drops[DROP_REASONS];
 	atomic_u64 counts[SELF_COUNTS];
 };

@@ -33,9 +33,11 @@ struct cprom_scrape {
 	bool in_family;        /* its series are being read */
 	bool head_shown;
 	bool at_end;
+	bool failed;           /* without memory, for good: what was lost left a hole in the page */
 	struct buffer pending; /* spelled, not read yet: a stage or a collector's spool */
 	size_t pending_read;
-	struct buffer names;   /* of the families that collectors emitted */
+	uint64_t last_collector; /* no collector behind this ticket */
+	struct buffer names;   /* type and name of the families shown, as far as a collector follows */
 	struct buffer values;  /* doubles: one per line of a series */
 };
 
@@ -188,6 +190,20 @@ advance_to(cprom_scrape *s, struct target *t, const char *begin, char *end)
 		s->pending.length += (size_t)(end - begin);
 }
 
+/*
+ * Notes the family as shown: if it is removed before a collector comes by that
+ * emits one of the same name, nothing else would tell that it is in this page.
+ */
+static bool
+note_family(cprom_scrape *s, const struct family *f)
+{
+	char tag = (char)f->handle.type;
+
+	return s->ticket >= s->last_collector ||
+	       (cpromi_buffer_add(&s->names, &tag, 1) &&
+		cpromi_buffer_add(&s->names, f->def->name, f->def->name_length + 1));
+}
+
 /* Spells a series with these values, behind the family's head if it is the first. */
 static enum step
 show(cprom_scrape *s, struct target *t, const struct series *series, const double *values)
@@ -202,7 +218,7 @@ show(cprom_scrape *s, struct target *t, const struct series *series, const doubl
 	set_head(&head, f);
 	n = series_bound(f->shape, &l) + (s->head_shown ? 0 : cpromi_text_head_bound(&head));
 	begin = p = place_for(s, t, n);
-	if (p == NULL)
+	if (p == NULL || (!s->head_shown && !note_family(s, f)))
 		return STEP_NO_MEMORY;
 	if (!s->head_shown)
 		p = cpromi_text_head(p, &head);
@@ -239,7 +255,8 @@ is_due(cprom_scrape *s, const struct series *series, uint32_t place)
 	uint64_t birth = load_acquire(&series->birth);
 
 	/* The slot: it may be of a helper that came too late to publish it (series.h). */
-	return load_acquire(&series->slot) == place + 1 && birth != 0 && birth <= s->birth_limit;
+	return load_acquire(&series->slot) == place + 1 && series->family == s->family->self &&
+	       birth != 0 && birth <= s->birth_limit;
 }
 
 static enum step
@@ -254,7 +271,8 @@ next_family(cprom_scrape *s)
 	s->place = 0;
 	s->head_shown = false;
 	if (f->collect != NULL || f->callback != NULL)
-		return cpromi_family_use(f) ? STEP_USER_CODE : STEP_WENT_ON;
+		return cpromi_family_is_callable(f) && cpromi_family_use(f) ? STEP_USER_CODE
+									    : STEP_WENT_ON;
 	s->in_family = true;
 	return STEP_WENT_ON;
 }
@@ -263,7 +281,9 @@ next_family(cprom_scrape *s)
 static bool
 family_stays(cprom_scrape *s)
 {
-	return load_acquire(&s->family->ticket) == s->ticket && !cpromi_family_is_removed(s->family);
+	uintptr_t next;
+
+	return cpromi_family_stays(s->family, s->ticket, &next);
 }
 
 static enum step
@@ -346,21 +366,22 @@ ssize_t
 cprom_scrape_read(cprom_scrape *s, void *buf, size_t n)
 {
 	struct target t = {buf, (char *)buf + n};
-	enum step done = STEP_WENT_ON;
+	enum step done;
 
 	if (s == NULL || (buf == NULL && n > 0))
 		return cpromi_fail(EINVAL, "there is no scrape, or no buffer, to read");
 	if (n > PTRDIFF_MAX)
 		t.end = (char *)buf + PTRDIFF_MAX;
 	take_pending(s, &t);
-	while (t.p < t.end && !s->at_end && done != STEP_NO_MEMORY) {
+	while (t.p < t.end && !s->at_end && !s->failed) {
 		done = walk(s, &t);
 		if (done == STEP_USER_CODE)
 			done = run_user_code(s, &t);
 		s->at_end = done == STEP_END;
+		s->failed = done == STEP_NO_MEMORY;
 		take_pending(s, &t);
 	}
-	if (done == STEP_NO_MEMORY)
+	if (s->failed)
 		return cpromi_fail(ENOMEM, "no memory to go on with the scrape");
 	return t.p - (char *)buf;
 }
@@ -382,6 +403,7 @@ cprom_scrape_open(cprom_registry *from, const char *accept)
 	s->registry = r;
 	/* Acquire: a series born later was inserted after this. Pairs with the births. */
 	s->birth_limit = load_acquire(&r->births);
+	s->last_collector = load_relaxed(&r->last_collector); /* set before the births */
 	return s;
 }
 

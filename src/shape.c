@@ -9,7 +9,6 @@
 
 #define FIRST_CHUNK_CELLS 64
 #define MAX_CHUNK_CELLS 1024
-#define LEAF_CELLS 64 /* buckets of a sketch leaf, per slice: sketch.h */
 
 /* ---- finding and making ---------------------------------------------------- */
 
@@ -65,7 +64,7 @@ run_of(const struct shape_key *key)
 	case CPROM_TYPE_SUMMARY:
 		return 3; /* sequence, sum, count */
 	case CPROMI_TYPE_SKETCH_LEAF:
-		return key->slices * (1 + LEAF_CELLS);
+		return key->slices * (1 + SKETCH_LEAF_BUCKETS);
 	default:
 		return 1;
 	}
@@ -287,37 +286,39 @@ cpromi_shape_give(struct handle *h)
 
 /* ---- cells ----------------------------------------------------------------- */
 
-/* This thread's block of the chunk, made now; 0 without memory. */
+/*
+ * This thread's block of the chunk, made now; 0 without memory. By compare-and-swap,
+ * for a signal handler of this thread may make it at the same time.
+ */
 static uintptr_t
-make_block(struct chunk *c, unsigned plane, unsigned lane)
+make_block(struct chunk *c, atomic_ptr *at)
 {
-	void *block = cpromi_region_carve(c->shape->region, block_bytes(c), CACHE_LINE);
+	uintptr_t block = (uintptr_t)cpromi_region_carve(c->shape->region, block_bytes(c), CACHE_LINE);
+	uintptr_t there = 0;
 
 	/* Release: zeroed before it is seen. Pairs with load_acquire in cpromi_cells(). */
-	if (block != NULL)
-		store_release(&c->blocks[plane * c->stride + lane], (uintptr_t)block);
-	return (uintptr_t)block;
+	if (block == 0 || cas_acq_rel(at, &there, block))
+		return block;
+	return there;
 }
 
 atomic_u64 *
 cpromi_own_cells_slow(const struct handle *h, unsigned plane)
 {
 	struct shape *s = h->chunk->shape;
-	struct lane_cache *c;
+	atomic_ptr *at;
 	uintptr_t block;
+	uint32_t lane;
 
 	if (h->kind != HANDLE_SERIES || !s->has_lanes)
 		return NULL;
-	c = cpromi_lane_attach(s->lanes);
-	if (c == NULL)
+	lane = cpromi_lane_own(s->lanes);
+	if (lane == LANE_OVERFLOW)
 		return NULL;
-	if (c->lane == LANE_OVERFLOW)
-		c = cpromi_lane_retry(s->lanes, c);
-	if (c->lane == LANE_OVERFLOW)
-		return NULL;
-	block = load_relaxed(&h->chunk->blocks[plane * h->chunk->stride + c->lane]);
+	at = &h->chunk->blocks[plane * h->chunk->stride + lane];
+	block = load_relaxed(at);
 	if (block == 0)
-		block = make_block(h->chunk, plane, c->lane);
+		block = make_block(h->chunk, at);
 	return block == 0 ? NULL : (atomic_u64 *)block + h->offset;
 }
 

@@ -27,6 +27,8 @@
 
 #include <cprom.h>
 
+#define SKETCH_LEAF_BUCKETS 64 /* per slice of a summary's window: sketch.h */
+
 /* Types beyond those that a page knows. */
 enum { CPROMI_TYPE_COLLECTOR = 100, CPROMI_TYPE_SKETCH_LEAF };
 
@@ -133,13 +135,13 @@ atomic_u64 *cpromi_own_cells_slow(const struct handle *h, unsigned plane) COLD;
 static inline atomic_u64 *
 cpromi_own_cells(const struct handle *h, unsigned plane)
 {
-	const struct lane_cache *c = cpromi_lane_cached(h->number);
+	uint64_t owned = load_relaxed(&cpromi_lane_cached(h->number)->owned);
 	uintptr_t block;
 
-	if (UNLIKELY(c->owned != h->number))
+	if (UNLIKELY(owned >> 32 != h->number))
 		return cpromi_own_cells_slow(h, plane);
 	/* Relaxed: this thread, or who had the lane before it (L2), set it. */
-	block = load_relaxed(&h->chunk->blocks[plane * h->chunk->stride + c->lane]);
+	block = load_relaxed(&h->chunk->blocks[plane * h->chunk->stride + (uint32_t)owned]);
 	if (UNLIKELY(block == 0))
 		return cpromi_own_cells_slow(h, plane);
 	return (atomic_u64 *)block + h->offset;
@@ -191,6 +193,17 @@ static inline void
 cpromi_snapshot_end(atomic_u64 *cells, uint64_t odd)
 {
 	store_release(&cells[0], odd + 1); /* pairs with load_acquire in cpromi_snapshot() */
+}
+
+/* Adds to the sum and to one count, in the own cells, as one step for a snapshot. */
+static inline void
+cpromi_snapshot_add(atomic_u64 *cells, size_t count, uint64_t n, double sum)
+{
+	uint64_t odd = cpromi_snapshot_begin(cells);
+
+	add_owned_release(&cells[count], n);
+	store_release(&cells[1], double_bits(bits_double(load_relaxed(&cells[1])) + sum));
+	cpromi_snapshot_end(cells, odd);
 }
 
 /* Why an update was dropped, as the library's own metrics count it. */

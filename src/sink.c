@@ -47,6 +47,20 @@ is_emitted(const struct buffer *names, uint32_t type, const char *name)
 	return false;
 }
 
+/* A large table is not cleared for each of many small families that follow. */
+static void
+forget_sets(cprom_sink *out)
+{
+	out->set_count = 0;
+	if (out->set_capacity > 16 * FIRST_SETS) {
+		free(out->sets);
+		out->sets = NULL;
+		out->set_capacity = 0;
+	} else if (out->sets != NULL) {
+		memset(out->sets, 0, out->set_capacity * sizeof(*out->sets));
+	}
+}
+
 static int
 check_family(cprom_sink *out, cprom_type type, const char *name, const char *help)
 {
@@ -76,9 +90,7 @@ cprom_sink_family(cprom_sink *out, cprom_type type, const char *name, const char
 	out->type = type;
 	out->head.length = 0;
 	out->labels.length = 0;
-	out->set_count = 0;
-	if (out->sets != NULL)
-		memset(out->sets, 0, out->set_capacity * sizeof(*out->sets));
+	forget_sets(out);
 	if (check_family(out, type, name, help) == -1)
 		return -1;
 	out->open = cpromi_buffer_add(&out->head, name, strlen(name) + 1) &&
@@ -145,7 +157,10 @@ spell_labels(cprom_sink *out, cprom_strings labels)
 	return cpromi_buffer_add(b, "", 1);
 }
 
-/* Labels in another order are the same labels; each is hashed by itself and the hashes are added. */
+/*
+ * Labels in another order are the same labels, and a label of no value is as none:
+ * each that has a value is hashed by itself and the hashes are added.
+ */
 static uint32_t
 hash_labels(const cprom_sink *out, cprom_strings labels)
 {
@@ -155,6 +170,8 @@ hash_labels(const cprom_sink *out, cprom_strings labels)
 	for (size_t i = 0; i + 1 < labels.count; i += 2) {
 		uint64_t h = hash_begin(key, 0);
 
+		if (*labels.items[i + 1] == '\0')
+			continue;
 		h = hash_add(key, h, labels.items[i], strlen(labels.items[i]));
 		h = hash_add(key, h, labels.items[i + 1], strlen(labels.items[i + 1]));
 		sum += hash_end(key, h);
@@ -191,27 +208,33 @@ contains_label(const char *text, const char *label, size_t n)
 	return false;
 }
 
-/* Same labels, in whatever order? Both texts are of equal length and have no label twice. */
+/* Does the text contain each label of the other one that has a value? */
 static bool
-same_labels(const char *a, const char *b)
+contains_labels(const char *text, const char *others)
 {
 	const char *end;
 
-	for (const char *p = a; *p != '\0'; p = next_label(end)) {
+	for (const char *p = others; *p != '\0'; p = next_label(end)) {
 		end = label_end(p);
-		if (!contains_label(b, p, (size_t)(end - p)))
+		if (memcmp(end - 3, "=\"\"", 3) != 0 && !contains_label(text, p, (size_t)(end - p)))
 			return false;
 	}
 	return true;
 }
 
+static bool
+same_labels(const char *a, const char *b)
+{
+	return contains_labels(a, b) && contains_labels(b, a);
+}
+
 static struct label_set *
-find_set(cprom_sink *out, uint32_t hash, const char *text, size_t length)
+find_set(cprom_sink *out, uint32_t hash, const char *text)
 {
 	for (size_t i = hash;; i++) {
 		struct label_set *set = &out->sets[i & (out->set_capacity - 1)];
 
-		if (set->start == 0 || (text != NULL && set->hash == hash && set->length == length &&
+		if (set->start == 0 || (text != NULL && set->hash == hash &&
 					same_labels(text, out->labels.bytes + set->start - 1)))
 			return set;
 	}
@@ -233,7 +256,7 @@ grow_sets(cprom_sink *out)
 	out->set_capacity = capacity;
 	for (size_t i = 0; i < old_capacity; i++)
 		if (old[i].start != 0)
-			*find_set(out, old[i].hash, NULL, 0) = old[i];
+			*find_set(out, old[i].hash, NULL) = old[i];
 	free(old);
 	return true;
 }
@@ -249,18 +272,19 @@ enter_labels(cprom_sink *out, cprom_strings labels, size_t *length)
 
 	if (!grow_sets(out) || !spell_labels(out, labels)) {
 		out->labels.length = start;
+		out->failed = true; /* nobody would see what is missing from the page */
 		cpromi_fail(ENOMEM, "%s: no memory for a sample in this scrape", out->head.bytes);
 		return NULL;
 	}
 	text = out->labels.bytes + start;
 	*length = out->labels.length - start - 1;
-	set = find_set(out, hash, text, *length);
+	set = find_set(out, hash, text);
 	if (set->start != 0) {
 		out->labels.length = start;
 		cpromi_fail(EEXIST, "%s: a sample of these labels is in the page already", out->head.bytes);
 		return NULL;
 	}
-	*set = (struct label_set){hash, (uint32_t)*length, start + 1};
+	*set = (struct label_set){hash, start + 1};
 	out->set_count++;
 	return text;
 }

@@ -14,7 +14,6 @@
 /* Label sets of the family at hand, to find one that is there twice: open addressing. */
 struct label_set {
 	uint32_t hash;
-	uint32_t length;
 	size_t start; /* of the labels in sink.labels, + 1; 0: free */
 };
 

@@ -6,7 +6,6 @@
 
 #include "sketch_table.h"
 
-#define LEAF_BUCKETS 64
 #define ZERO_KEY 131072     /* the middle of 18 bits */
 #define INDEX_SHIFT 34400   /* index -34400 would be ZERO_KEY; the smallest is -34367 */
 #define INFINITE_INDEX 32769 /* one above that of DBL_MAX */
@@ -106,14 +105,14 @@ make_root(const struct series *s)
 	struct region *r = s->handle.chunk->shape->region;
 	atomic_u64 *word = &cpromi_shared_cells(&s->handle, 1)[0];
 	uint64_t none = 0;
-	void *root = cpromi_region_alloc(r, LEAF_BUCKETS * sizeof(atomic_ptr));
+	void *root = cpromi_region_alloc(r, SKETCH_LEAF_BUCKETS * sizeof(atomic_ptr));
 
 	if (root == NULL)
 		return NULL;
 	/* Release: zeroed. Pairs with load_acquire in root_of(). */
 	if (cas_acq_rel(word, &none, (uintptr_t)root))
 		return root;
-	cpromi_region_free(r, root, LEAF_BUCKETS * sizeof(atomic_ptr));
+	cpromi_region_free(r, root, SKETCH_LEAF_BUCKETS * sizeof(atomic_ptr));
 	return (atomic_ptr *)(uintptr_t)none;
 }
 
@@ -121,13 +120,13 @@ static atomic_ptr *
 make_branch(struct region *r, atomic_ptr *at)
 {
 	uintptr_t none = 0;
-	void *branch = cpromi_region_alloc(r, LEAF_BUCKETS * sizeof(atomic_ptr));
+	void *branch = cpromi_region_alloc(r, SKETCH_LEAF_BUCKETS * sizeof(atomic_ptr));
 
 	if (branch == NULL)
 		return NULL;
 	if (cas_acq_rel(at, &none, (uintptr_t)branch)) /* pairs as in make_root() */
 		return branch;
-	cpromi_region_free(r, branch, LEAF_BUCKETS * sizeof(atomic_ptr));
+	cpromi_region_free(r, branch, SKETCH_LEAF_BUCKETS * sizeof(atomic_ptr));
 	return (atomic_ptr *)none;
 }
 
@@ -187,14 +186,14 @@ stamp_of(const struct series *s, uint64_t slice)
 static void
 clear(atomic_u64 *counts)
 {
-	for (unsigned i = 0; i < LEAF_BUCKETS; i++)
+	for (unsigned i = 0; i < SKETCH_LEAF_BUCKETS; i++)
 		store_release(&counts[i], 0); /* not before stamp 0: K1, K2 */
 }
 
 static atomic_u64 *
 counts_of(const struct shape *shape, atomic_u64 *cells, uint64_t slot)
 {
-	return cells + shape->slices + slot * LEAF_BUCKETS;
+	return cells + shape->slices + slot * SKETCH_LEAF_BUCKETS;
 }
 
 static void
@@ -229,7 +228,7 @@ cpromi_sketch_observe(const struct series *s, double v, uint64_t now_ns)
 		return;
 	cells = cpromi_own_cells(leaf, 0);
 	if (UNLIKELY(cells == NULL)) {
-		observe_shared(leaf, slot, stamp, key % LEAF_BUCKETS);
+		observe_shared(leaf, slot, stamp, key % SKETCH_LEAF_BUCKETS);
 		return;
 	}
 	if (UNLIKELY(load_relaxed(&cells[slot]) != stamp)) {
@@ -237,7 +236,7 @@ cpromi_sketch_observe(const struct series *s, double v, uint64_t now_ns)
 		clear(counts_of(leaf->chunk->shape, cells, slot));
 		store_release(&cells[slot], stamp); /* pairs with load_acquire in add_slot() */
 	}
-	add_owned_release(&counts_of(leaf->chunk->shape, cells, slot)[key % LEAF_BUCKETS], 1);
+	add_owned_release(&counts_of(leaf->chunk->shape, cells, slot)[key % SKETCH_LEAF_BUCKETS], 1);
 }
 
 /* ---- reading --------------------------------------------------------------- */
@@ -249,15 +248,15 @@ add_slot(const struct series *s, atomic_u64 *cells, uint64_t slice, uint64_t *su
 	const struct shape *shape = s->handle.chunk->shape;
 	uint64_t slot = slice % shape->slices, stamp = stamp_of(s, slice);
 	atomic_u64 *counts = counts_of(shape, cells, slot);
-	uint64_t copy[LEAF_BUCKETS];
+	uint64_t copy[SKETCH_LEAF_BUCKETS];
 
 	if (load_acquire(&cells[slot]) != stamp)
 		return;
-	for (unsigned i = 0; i < LEAF_BUCKETS; i++)
+	for (unsigned i = 0; i < SKETCH_LEAF_BUCKETS; i++)
 		copy[i] = load_acquire(&counts[i]);
 	if (load_relaxed(&cells[slot]) != stamp)
 		return;
-	for (unsigned i = 0; i < LEAF_BUCKETS; i++)
+	for (unsigned i = 0; i < SKETCH_LEAF_BUCKETS; i++)
 		sums[i] += copy[i];
 }
 
@@ -268,14 +267,14 @@ sum_leaf(const struct series *s, const struct handle *leaf, uint64_t slice, uint
 	const struct shape *shape = s->handle.chunk->shape;
 	uint64_t total = 0;
 
-	memset(sums, 0, LEAF_BUCKETS * sizeof(*sums));
+	memset(sums, 0, SKETCH_LEAF_BUCKETS * sizeof(*sums));
 	for (unsigned lane = 0; lane < cpromi_lane_end(shape); lane++) {
 		atomic_u64 *cells = cpromi_cells(leaf, 0, lane);
 
 		for (uint64_t back = 0; cells != NULL && back + 1 < shape->slices && back <= slice; back++)
 			add_slot(s, cells, slice - back, sums);
 	}
-	for (unsigned i = 0; i < LEAF_BUCKETS; i++)
+	for (unsigned i = 0; i < SKETCH_LEAF_BUCKETS; i++)
 		total += sums[i];
 	return total;
 }
@@ -302,10 +301,10 @@ next_leaf(const struct series *s, uint32_t *key)
 static uint64_t
 total_of(const struct series *s, uint64_t slice)
 {
-	uint64_t sums[LEAF_BUCKETS], total = 0;
+	uint64_t sums[SKETCH_LEAF_BUCKETS], total = 0;
 	const struct handle *leaf;
 
-	for (uint32_t key = 0; (leaf = next_leaf(s, &key)) != NULL; key += LEAF_BUCKETS)
+	for (uint32_t key = 0; (leaf = next_leaf(s, &key)) != NULL; key += SKETCH_LEAF_BUCKETS)
 		total += sum_leaf(s, leaf, slice, sums);
 	return total;
 }
@@ -326,14 +325,14 @@ cpromi_sketch_quantiles(const struct series *s, const double *q, size_t n, uint6
 {
 	uint64_t slice = now_ns / s->handle.chunk->shape->slice_ns;
 	uint64_t total = total_of(s, slice);
-	uint64_t sums[LEAF_BUCKETS], passed = 0;
+	uint64_t sums[SKETCH_LEAF_BUCKETS], passed = 0;
 	const struct handle *leaf;
 	double last = __builtin_nan("");
 	size_t i = 0;
 
-	for (uint32_t key = 0; i < n && (leaf = next_leaf(s, &key)) != NULL; key += LEAF_BUCKETS) {
+	for (uint32_t key = 0; i < n && (leaf = next_leaf(s, &key)) != NULL; key += SKETCH_LEAF_BUCKETS) {
 		sum_leaf(s, leaf, slice, sums);
-		for (uint32_t b = 0; b < LEAF_BUCKETS; b++) {
+		for (uint32_t b = 0; b < SKETCH_LEAF_BUCKETS; b++) {
 			if (sums[b] == 0)
 				continue;
 			passed += sums[b];

@@ -21,17 +21,18 @@
 static int
 set_window(struct shape_key *key, const cprom_summary_options *o)
 {
+	const char *name = o->name == NULL ? "(null)" : o->name;
 	double max_age = o->max_age == 0 ? DEFAULT_MAX_AGE : o->max_age;
 	unsigned slices = o->age_buckets == 0 ? DEFAULT_AGE_BUCKETS : o->age_buckets;
 
 	if (!(max_age > 0 && max_age <= MAX_AGE_SECONDS))
-		return cpromi_fail(EINVAL, "%s: max_age is not between 0 and 366 days", o->name);
+		return cpromi_fail(EINVAL, "%s: max_age is not between 0 and 366 days", name);
 	if (slices > CPROM_MAX_AGE_BUCKETS)
-		return cpromi_fail(EINVAL, "%s: more than %d age buckets", o->name, CPROM_MAX_AGE_BUCKETS);
+		return cpromi_fail(EINVAL, "%s: more than %d age buckets", name, CPROM_MAX_AGE_BUCKETS);
 	key->slices = slices + 1;
 	key->slice_ns = (uint64_t)(max_age * 1e9 / slices);
 	if (key->slice_ns < MIN_SLICE_NS)
-		return cpromi_fail(EINVAL, "%s: an age bucket is shorter than 1 ms", o->name);
+		return cpromi_fail(EINVAL, "%s: an age bucket is shorter than 1 ms", name);
 	return 0;
 }
 
@@ -44,11 +45,11 @@ cprom_summary_create(const cprom_summary_options *from)
 	if (cpromi_spec_init(&spec, &o, sizeof(o), from) == -1)
 		return NULL;
 	if (cpromi_quantiles_check(o.name, &o.quantiles) == -1)
-		return NULL;
+		return (cprom_summary *)cpromi_family_refuse(&spec);
 	spec.shape.type = CPROM_TYPE_SUMMARY;
 	spec.shape.bounds = o.quantiles;
 	if (o.quantiles.count > 0 && set_window(&spec.shape, &o) == -1)
-		return NULL;
+		return (cprom_summary *)cpromi_family_refuse(&spec);
 	return (cprom_summary *)cpromi_family_register(&spec);
 }
 
@@ -66,7 +67,6 @@ cprom_summary_observe(cprom_summary *m, double v)
 {
 	const struct handle *h = (const struct handle *)m;
 	atomic_u64 *cells;
-	uint64_t odd;
 
 	if (UNLIKELY(h == NULL))
 		return;
@@ -75,14 +75,10 @@ cprom_summary_observe(cprom_summary *m, double v)
 		return;
 	}
 	cells = cpromi_own_cells(h, 0);
-	if (LIKELY(cells != NULL)) {
-		odd = cpromi_snapshot_begin(cells);
-		add_owned_release(&cells[2], 1);
-		store_release(&cells[1], double_bits(bits_double(load_relaxed(&cells[1])) + v));
-		cpromi_snapshot_end(cells, odd);
-	} else {
+	if (LIKELY(cells != NULL))
+		cpromi_snapshot_add(cells, 2, 1, v);
+	else
 		observe_shared(h, v);
-	}
 	if (h->chunk->shape->slices > 0)
 		cpromi_sketch_observe((const struct series *)m, v, cpromi_monotonic_coarse_ns());
 }

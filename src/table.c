@@ -105,7 +105,8 @@ walk(struct table *t, uint32_t hash, table_match match, const void *key, struct 
 		if (next & REMOVED) {
 			uintptr_t expected = (uintptr_t)n;
 
-			if (!cas_acq_rel(&p->before->next, &expected, next & ~REMOVED))
+			/* Before the global epoch is read in retire: E3. */
+			if (!cas_seq_cst(&p->before->next, &expected, next & ~REMOVED))
 				return false;
 			cpromi_epoch_retire(t->epoch, (char *)n - t->node_offset);
 		} else {
@@ -184,13 +185,17 @@ cpromi_table_insert(struct table *t, struct node *n, table_match match, const vo
 	if (b != 0)
 		add_marker(t, b, bits);
 	store_relaxed(&n->state, NODE_SERIES);
+	/* Counted before it is linked, lest a removal by another thread comes first:
+	 * below 0 the count would wrap, and the table grow. */
+	add_relaxed(&t->count, 1);
 	do {
 		while (!walk(t, n->hash, match, key, &p))
 			;
-		if (p.match != NULL)
+		if (p.match != NULL) {
+			sub_relaxed(&t->count, 1);
 			return p.match;
+		}
 	} while (!link_at(&p, n));
-	add_relaxed(&t->count, 1);
 	grow(t);
 	return n;
 }

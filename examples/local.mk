@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: MIT
+# examples/local.mk: programs that show how the library is used; built, not installed.
+noinst_PROGRAMS = examples/treecounter
+examples_treecounter_LDADD = libcprom.la
+
+EXTRA_DIST += examples/prometheus.yml

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: MIT
+# common: what the shell tests share; each sources it. Exit status: 0 passed, 77 skipped, else failed.
+set -u
+LC_ALL=C
+export LC_ALL
+
+# Set by `make check`; a test can also be run by hand from the build directory.
+: "${top_srcdir:=$(cd "$(dirname "$0")/.." && pwd)}" "${top_builddir:=$PWD}"
+: "${CC:=cc}" "${NM:=nm}" "${PYTHON3:=python3}" "${PROMETHEUS:=prometheus}" "${PROMTOOL:=promtool}"
+: "${MANDOC:=mandoc}" "${CURL:=curl}" "${SANITIZER:=no}" "${MAKE:=make}"
+
+# What a program needs that links this build's library.
+case $SANITIZER in
+address) sanitizer_flags="-fsanitize=address,undefined" ;;
+thread) sanitizer_flags="-fsanitize=thread" ;;
+*) sanitizer_flags= ;;
+esac
+
+failures=0
+
+# complain WORDS: one reason why the test fails; it goes on, to show all of them.
+complain()
+{
+	printf 'FAIL: %s\n' "$*"
+	failures=$((failures + 1))
+}
+
+# die WORDS: the test cannot go on.
+die()
+{
+	printf 'FAIL: %s\n' "$*"
+	exit 1
+}
+
+# finish WORDS: the last line of a test.
+finish()
+{
+	test "$failures" -eq 0 || exit 1
+	echo "ok: $*"
+	exit 0
+}
+
+# skip WORDS: the test cannot run here; CPROM_NO_SKIP makes that a failure.
+skip()
+{
+	test -z "${CPROM_NO_SKIP-}" || die "$* (and nothing may be skipped)"
+	echo "skipped: $*"
+	exit 77
+}
+
+# need PROGRAM…: skips the test if one is not there.
+need()
+{
+	for program; do
+		command -v "$program" >/dev/null 2>&1 || skip "no $program"
+	done
+}
+
+# code FILE: C source without its comments, line for line.
+code()
+{
+	awk '{
+		line = $0
+		out = ""
+		while (line != "") {
+			if (in_comment) {
+				end = index(line, "*/")
+				if (end == 0)
+					break
+				line = substr(line, end + 2)
+				in_comment = 0
+			} else if (match(line, /"([^"\\]|\\.)*"|\047([^\047\\]|\\.)*\047|\/\*/)) {
+				if (substr(line, RSTART, 2) == "/*") {
+					out = out substr(line, 1, RSTART - 1) " "
+					in_comment = 1
+				} else
+					out = out substr(line, 1, RSTART + RLENGTH - 1)
+				line = substr(line, RSTART + RLENGTH)
+			} else {
+				out = out line
+				break
+			}
+		}
+		print out
+	}' "$1"
+}
+
+# in_code PATTERN FILE…: "file:line: text" where the code, comments aside, matches the extended pattern.
+in_code()
+{
+	pattern=$1
+	shift
+	for file; do
+		code "$file" | grep -nE -e "$pattern" | sed "s|^|${file#"$top_srcdir"/}:|"
+	done
+}
+
+# public_functions: the functions of the public header, sorted.
+public_functions()
+{
+	code "$top_srcdir/include/cprom.h" | tr '\n' ' ' |
+		grep -oE 'CPROM_API[^;(]*[ *]cprom_[a-z0-9_]+ *\(' |
+		sed -E 's/.*[ *](cprom_[a-z0-9_]+) *\($/\1/' | sort
+}
+
+# house_sources: every file of ours that is source text, one per line.
+house_sources()
+{
+	(
+		cd "$top_srcdir" || exit 1
+		for file in configure.ac Makefile.am cprom.pc.in bootstrap .ci/run .clang-format; do
+			test ! -f "$file" || echo "$file"
+		done
+		find include src tests man examples bench -type f \( -name '*.[ch]' -o -name '*.cc' \
+			-o -name '*.sh' -o -name '*.py' -o -name '*.mk' -o -name '*.[1-9]' \
+			-o -name '*.yml' \) 2>/dev/null | sort
+	)
+}
+
+# scratch: a directory in $tmp that goes away with the test.
+scratch()
+{
+	tmp=$(mktemp -d "${TMPDIR:-/tmp}/cprom-test.XXXXXX") || die "mktemp"
+	trap 'rm -rf "$tmp"' EXIT
+	trap 'exit 129' HUP INT TERM
+}
+
+# wait_for_line FILE SED: the first line that the sed expression prints within 10 s, in $line.
+wait_for_line()
+{
+	for _ in $(seq 100); do
+		line=$(sed -n "$2" "$1" 2>/dev/null | sed 1q)
+		test -z "$line" || return 0
+		sleep 0.1
+	done
+	return 1
+}
+
+# start_treecounter: the example on a free port of loopback; its $app_pid and $app, the start of its URLs.
+start_treecounter()
+{
+	"$top_builddir/examples/treecounter" 127.0.0.1:0 >"$tmp/treecounter.log" 2>&1 &
+	app_pid=$!
+	wait_for_line "$tmp/treecounter.log" 's/.* on port \([0-9]*\)$/\1/p' || {
+		cat "$tmp/treecounter.log"
+		die "the example does not say its port"
+	}
+	app=http://127.0.0.1:$line
+}

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: MIT
+# tests/local.mk: what `make check` runs.
+#
+# A new unit test tests/test_NAME.c is one line in unit_tests, a new script one
+# line in house_tests (the source text) or e2e_tests (the built whole).
+# `make check-unit`, `check-house` and `check-e2e` run one kind, check-run what
+# runs the library.
+unit_tests = \
+	tests/test_address \
+	tests/test_bounds \
+	tests/test_buffer \
+	tests/test_build_info \
+	tests/test_clock \
+	tests/test_collector \
+	tests/test_counter \
+	tests/test_default \
+	tests/test_definition \
+	tests/test_epoch \
+	tests/test_error \
+	tests/test_escape \
+	tests/test_family \
+	tests/test_gauge \
+	tests/test_hash \
+	tests/test_histogram \
+	tests/test_hostile \
+	tests/test_http_parse \
+	tests/test_index \
+	tests/test_instrument \
+	tests/test_labels \
+	tests/test_lane \
+	tests/test_metric \
+	tests/test_number \
+	tests/test_process \
+	tests/test_region \
+	tests/test_registry \
+	tests/test_scrape \
+	tests/test_self \
+	tests/test_server \
+	tests/test_shape \
+	tests/test_sink \
+	tests/test_sketch \
+	tests/test_summary \
+	tests/test_table \
+	tests/test_text \
+	tests/test_textfile \
+	tests/test_timer
+
+house_tests = \
+	tests/house_doors.sh \
+	tests/house_floors.sh \
+	tests/house_headers.sh \
+	tests/house_man.sh \
+	tests/house_man_examples.sh \
+	tests/house_number_table.sh \
+	tests/house_symbols.sh \
+	tests/house_text.sh
+
+e2e_tests = \
+	tests/e2e_example.sh \
+	tests/e2e_install.sh \
+	tests/e2e_prometheus.sh \
+	tests/page_judges.sh \
+	tests/scrape_memory.sh \
+	tests/stress.sh
+
+# Included, read or run by the tests above.
+test_helpers = \
+	tests/check_page.py \
+	tests/common.sh \
+	tests/expect.h \
+	tests/gen_number_table.py \
+	tests/heap.h \
+	tests/page.h \
+	tests/promql.py
+
+# Programs that scripts or check-long run; they use no cmocka.
+helper_programs = \
+	tests/pages \
+	tests/scrape_memory \
+	tests/stress
+
+plain_tests =
+check_PROGRAMS = $(helper_programs)
+if HAVE_CMOCKA
+plain_tests += $(unit_tests)
+check_PROGRAMS += $(unit_tests)
+endif
+if HAVE_CXX
+plain_tests += tests/test_cplusplus
+check_PROGRAMS += tests/test_cplusplus
+endif
+tests_test_cplusplus_SOURCES = tests/test_cplusplus.cc
+
+# Static: the private cpromi_ functions are within reach of the tests.
+AM_DEFAULT_SOURCE_EXT = .c
+LDADD = libcprom.la -lm $(CMOCKA_LIBS)
+
+# With tests/heap.h between the library and malloc.
+heap_ldflags = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
+tests_test_scrape_LDFLAGS = $(heap_ldflags)
+tests_test_sink_LDFLAGS = $(heap_ldflags)
+tests_scrape_memory_LDFLAGS = $(heap_ldflags)
+
+# Minutes of random doubles; run by check-long alone.
+EXTRA_PROGRAMS = tests/sweep_number
+CLEANFILES += tests/sweep_number
+
+TESTS = $(plain_tests) $(house_tests) $(e2e_tests)
+
+# No test runs longer than this many seconds. TEST_WRAPPER is for the caller.
+TEST_TIMEOUT = 240
+TEST_WRAPPER =
+run_bounded = $(TEST_WRAPPER) timeout -k 10 $(TEST_TIMEOUT)
+TEST_EXTENSIONS = .sh .py
+LOG_COMPILER = $(run_bounded)
+SH_LOG_COMPILER = $(run_bounded) $(SHELL)
+PY_LOG_COMPILER = $(run_bounded) $(PYTHON3)
+
+AM_TESTS_ENVIRONMENT = \
+	top_srcdir='$(abs_top_srcdir)'; export top_srcdir; \
+	top_builddir='$(abs_top_builddir)'; export top_builddir; \
+	PACKAGE_VERSION='$(PACKAGE_VERSION)'; export PACKAGE_VERSION; \
+	SANITIZER='$(SANITIZER)'; export SANITIZER; \
+	CC='$(CC)'; export CC; \
+	NM='$(NM)'; export NM; \
+	MAKE='$(MAKE)'; export MAKE; \
+	PYTHON3='$(PYTHON3)'; export PYTHON3; \
+	PROMETHEUS='$(PROMETHEUS)'; export PROMETHEUS; \
+	PROMTOOL='$(PROMTOOL)'; export PROMTOOL; \
+	MANDOC='$(MANDOC)'; export MANDOC; \
+	CURL='$(CURL)'; export CURL;
+
+check-unit:
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(plain_tests)'
+
+check-run:
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(plain_tests) $(e2e_tests)'
+
+check-house:
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(house_tests)'
+
+check-e2e:
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(e2e_tests)'
+
+check-long: check tests/sweep_number
+	./tests/sweep_number 300
+
+# The style that .clang-format describes; what macros take part in is laid out by hand.
+lint:
+	cd $(srcdir) && $(CLANG_FORMAT) --dry-run -Werror src/*.[ch] tests/*.[ch]
+
+.PHONY: check-unit check-run check-house check-e2e check-long lint
+
+EXTRA_DIST += $(house_tests) $(e2e_tests) $(test_helpers)

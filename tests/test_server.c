@@ -1,0 +1,1663 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Tests of the server through its public calls and a small blocking client.
+ *
+ * Most run the server step by step in the test's own thread, so that what it
+ * sees, and when, is decided here. Pages come from a registry of one counter
+ * with as many series as the test needs.
+ */
+#define _GNU_SOURCE 1
+#include <cprom.h>
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#define HOST "Host: a\r\n"
+#define GET(path) "GET " path " HTTP/1.1\r\n" HOST "\r\n"
+#define HEALTHY GET("/-/healthy")
+#define MANY 40000 /* series that make a page of more than a socket's buffers */
+
+static cprom_registry *small; /* a page of less than 64 KiB */
+static cprom_registry *large; /* one of more than a MiB */
+
+static cprom_registry *
+make_registry(int series)
+{
+	cprom_registry *r = cprom_registry_new(.shared = 0);
+	cprom_counter *c = cprom_counter_new("a_rather_long_name_for_a_counter_total", "Help.",
+					     .registry = r, .labels = CPROM_LABELS("series"));
+
+	for (int i = 0; i < series; i++) {
+		char value[32];
+
+		snprintf(value, sizeof(value), "%d", i);
+		if (cprom_labels(c, value) == NULL)
+			return NULL;
+	}
+	return r;
+}
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	small = make_registry(10);
+	large = make_registry(MANY);
+	return small != NULL && large != NULL ? 0 : -1;
+}
+
+static int
+tear_down(void **state)
+{
+	(void)state;
+	cprom_registry_free(small);
+	cprom_registry_free(large);
+	return 0;
+}
+
+static long
+now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* ---- the client ---- */
+
+struct client {
+	int fd;
+	cprom_server *server; /* to be stepped while the client waits; NULL: it has a thread */
+	size_t n;             /* bytes that came and are not part of a reply yet */
+	char *bytes;
+	size_t cap;
+};
+
+struct reply {
+	int status;
+	char *head;
+	char *body;
+	size_t length;
+};
+
+static struct client
+connect_socket(cprom_server *step, const struct sockaddr *to, socklen_t n, int buffer)
+{
+	struct client c = {.fd = socket(to->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0),
+			   .server = step};
+	int on = 1;
+
+	assert_true(c.fd >= 0);
+	if (buffer > 0)
+		setsockopt(c.fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof(buffer));
+	assert_int_equal(connect(c.fd, to, n), 0);
+	setsockopt(c.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	return c;
+}
+
+static struct client
+connect_port(cprom_server *step, int port, int buffer)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET,
+				 .sin_port = htons((uint16_t)port),
+				 .sin_addr = {htonl(INADDR_LOOPBACK)}};
+
+	return connect_socket(step, (struct sockaddr *)&to, sizeof(to), buffer);
+}
+
+/* To a server that the test steps. */
+static struct client
+connect_to(cprom_server *s)
+{
+	return connect_port(s, cprom_server_port(s), 0);
+}
+
+static struct client
+connect_unix(cprom_server *step, const char *path)
+{
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+
+	memcpy(to.sun_path, path, strlen(path));
+	return connect_socket(step, (struct sockaddr *)&to,
+			      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path)),
+			      0);
+}
+
+static void
+disconnect(struct client *c)
+{
+	close(c->fd);
+	free(c->bytes);
+	*c = (struct client){.fd = -1};
+}
+
+static void
+say(struct client *c, const char *text, size_t n)
+{
+	while (n > 0) {
+		ssize_t sent = send(c->fd, text, n,
+				    MSG_NOSIGNAL | (c->server != NULL ? MSG_DONTWAIT : 0));
+
+		if (sent < 0 && errno == EAGAIN) {
+			assert_int_equal(cprom_server_step(c->server, 10), 0);
+			continue;
+		}
+		if (sent < 0)
+			return; /* the server has closed: what it said tells why */
+		text += sent;
+		n -= (size_t)sent;
+	}
+}
+
+static void
+say_text(struct client *c, const char *text)
+{
+	say(c, text, strlen(text));
+}
+
+/* Waits for bytes; steps the server meanwhile. 1, or 0 at the end, or -1 if the connection was reset. */
+static int
+hear(struct client *c)
+{
+	long end = now_ms() + 20000;
+
+	if (c->cap - c->n < 65536) {
+		c->cap = c->cap * 2 + 65536;
+		c->bytes = realloc(c->bytes, c->cap);
+		assert_non_null(c->bytes);
+	}
+	while (now_ms() < end) {
+		struct pollfd p = {.fd = c->fd, .events = POLLIN};
+		ssize_t n;
+
+		if (c->server != NULL)
+			assert_int_equal(cprom_server_step(c->server, 0), 0);
+		if (poll(&p, 1, c->server != NULL ? 1 : 1000) == 0)
+			continue;
+		n = recv(c->fd, c->bytes + c->n, c->cap - c->n, 0);
+		if (n <= 0)
+			return n == 0 ? 0 : -1;
+		c->n += (size_t)n;
+		return 1;
+	}
+	fail_msg("nothing came within 20 s");
+	return -1;
+}
+
+static void
+assert_closed(struct client *c)
+{
+	assert_int_equal(hear(c), 0);
+	assert_int_equal(c->n, 0);
+}
+
+/* Is the connection still open, with nothing to read, after the server had its turn? */
+static void
+assert_open(struct client *c)
+{
+	struct pollfd p = {.fd = c->fd, .events = POLLIN};
+
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(cprom_server_step(c->server, 5), 0);
+	assert_int_equal(poll(&p, 1, 0), 0);
+}
+
+static void
+take(struct client *c, size_t n)
+{
+	memmove(c->bytes, c->bytes + n, c->n - n);
+	c->n -= n;
+}
+
+/* Waits until the text is there; returns the offset behind it. */
+static size_t
+hear_text(struct client *c, const char *text)
+{
+	for (;;) {
+		char *at = c->n > 0 ? memmem(c->bytes, c->n, text, strlen(text)) : NULL;
+
+		if (at != NULL)
+			return (size_t)(at - c->bytes) + strlen(text);
+		if (hear(c) != 1)
+			fail_msg("the connection ended before \"%s\"", text);
+	}
+}
+
+static const char *
+header(const struct reply *r, const char *name)
+{
+	static char value[256];
+	char line[64];
+	char *at;
+
+	snprintf(line, sizeof(line), "\r\n%s: ", name);
+	at = strstr(r->head, line);
+	if (at == NULL)
+		return NULL;
+	at += strlen(line);
+	snprintf(value, sizeof(value), "%.*s", (int)strcspn(at, "\r"), at);
+	return value;
+}
+
+static void
+add_body(struct client *c, struct reply *r, size_t n)
+{
+	while (c->n < n)
+		if (hear(c) != 1)
+			fail_msg("the connection ended in a body");
+	r->body = realloc(r->body, r->length + n + 1);
+	memcpy(r->body + r->length, c->bytes, n);
+	r->length += n;
+	take(c, n);
+}
+
+static void
+hear_chunks(struct client *c, struct reply *r)
+{
+	size_t size = 1;
+
+	while (size > 0) {
+		size_t line = hear_text(c, "\r\n");
+
+		size = strtoul(c->bytes, NULL, 16);
+		take(c, line);
+		add_body(c, r, size);
+		assert_int_equal(hear_text(c, "\r\n"), 2);
+		take(c, 2);
+	}
+}
+
+/* Takes one reply from the connection, framed as its head says. */
+static struct reply
+hear_reply(struct client *c, bool head_only)
+{
+	struct reply r = {.body = calloc(1, 1)};
+	size_t n = hear_text(c, "\r\n\r\n");
+	const char *length;
+	const char *coding;
+
+	r.head = strndup(c->bytes, n);
+	take(c, n);
+	assert_memory_equal(r.head, "HTTP/1.1 ", 9);
+	r.status = atoi(r.head + 9);
+	if (head_only || r.status == 204 || r.status == 304 || r.status == 100)
+		return r;
+	length = header(&r, "Content-Length");
+	if (length != NULL) {
+		add_body(c, &r, strtoul(length, NULL, 10));
+	} else if ((coding = header(&r, "Transfer-Encoding")) != NULL) {
+		assert_string_equal(coding, "chunked");
+		hear_chunks(c, &r);
+	} else {
+		assert_string_equal(header(&r, "Connection"), "close");
+		while (hear(c) == 1)
+			;
+		add_body(c, &r, c->n);
+	}
+	r.body[r.length] = '\0';
+	return r;
+}
+
+static void
+free_reply(struct reply *r)
+{
+	free(r->head);
+	free(r->body);
+}
+
+static void
+expect_status(struct client *c, int status, bool head_only)
+{
+	struct reply r = hear_reply(c, head_only);
+
+	if (r.status != status)
+		fail_msg("%d instead of %d", r.status, status);
+	free_reply(&r);
+}
+
+static void
+expect_healthy(struct client *c)
+{
+	struct reply r;
+
+	say_text(c, HEALTHY);
+	r = hear_reply(c, false);
+	assert_int_equal(r.status, 200);
+	assert_string_equal(r.body, "OK\n");
+	free_reply(&r);
+}
+
+/* Runs the server until it has nothing to do at once. */
+static void
+run_out(cprom_server *s)
+{
+	struct pollfd p = {.fd = cprom_server_fd(s), .events = POLLIN};
+
+	do
+		assert_int_equal(cprom_server_step(s, 0), 0);
+	while (poll(&p, 1, 2) > 0);
+}
+
+/* Steps the server for so long. */
+static void
+run_for(cprom_server *s, long ms)
+{
+	for (long end = now_ms() + ms; now_ms() < end;)
+		assert_int_equal(cprom_server_step(s, 5), 0);
+}
+
+static cprom_server *
+open_small(void)
+{
+	cprom_server *s = cprom_server_open("127.0.0.1:0", .registry = small);
+
+	if (s == NULL)
+		fail_msg("%s", cprom_error());
+	return s;
+}
+
+/* The page as a scrape gives it. */
+static char *
+page_of(cprom_registry *r, size_t *length)
+{
+	cprom_scrape *s = cprom_scrape_open(r, NULL);
+	size_t cap = 8 << 20;
+	char *page = malloc(cap);
+	ssize_t n;
+
+	assert_non_null(s);
+	*length = 0;
+	while ((n = cprom_scrape_read(s, page + *length, cap - *length)) > 0)
+		*length += (size_t)n;
+	assert_int_equal(n, 0);
+	cprom_scrape_close(s);
+	return page;
+}
+
+static void
+assert_page(const struct reply *r, cprom_registry *registry)
+{
+	size_t length;
+	char *page = page_of(registry, &length);
+
+	assert_int_equal(r->status, 200);
+	assert_string_equal(header(r, "Content-Type"), "text/plain; version=0.0.4; charset=utf-8");
+	assert_int_equal(r->length, length);
+	assert_memory_equal(r->body, page, length);
+	free(page);
+}
+
+/* ---- requests ---- */
+
+/* keeps: the connection then serves another request; else it is closed. */
+static const struct {
+	int status;
+	bool keeps;
+	const char *text;
+} requests[] = {
+	{200, true, GET("/metrics")},
+	{200, true, "GET /metrics?name[]=a%20b HTTP/1.1\r\n" HOST "\r\n"},
+	{200, true, "GET http://a:1/metrics HTTP/1.1\r\n" HOST "\r\n"},
+	{200, true, "GET /m%65trics HTTP/1.1\r\n" HOST "\r\n"},
+	{200, true, "GET /metrics HTTP/1.1\nHost: a\n\n"},
+	{200, true, "\r\n" GET("/metrics")},
+	{200, true, "HEAD /metrics HTTP/1.1\r\n" HOST "\r\n"},
+	{200, true, GET("/")},
+	{200, true, "HEAD / HTTP/1.1\r\n" HOST "\r\n"},
+	{200, true, "GET http://a HTTP/1.1\r\n" HOST "\r\n"},
+	{200, true, HEALTHY},
+	{200, false, "GET /metrics HTTP/1.1\r\n" HOST "Connection: close\r\n\r\n"},
+	{200, false, "GET /metrics HTTP/1.0\r\n\r\n"},
+	{200, true, "GET /metrics HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"},
+	{200, true, "GET /metrics HTTP/1.1\r\n" HOST "Content-Length: 5\r\n\r\nhello"},
+	{200, true,
+	 "GET /metrics HTTP/1.1\r\n" HOST
+	 "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"},
+	{200, true,
+	 "GET /metrics HTTP/1.1\r\n" HOST "Content-Length: 2\r\nExpect: 100-continue\r\n\r\nxx"},
+	{204, true, "OPTIONS /metrics HTTP/1.1\r\n" HOST "\r\n"},
+	{204, true, "OPTIONS / HTTP/1.1\r\n" HOST "\r\n"},
+	{204, true, "OPTIONS * HTTP/1.1\r\n" HOST "\r\n"},
+	{400, false, "GET /metrics\r\n"},
+	{400, false, "GET /metrics HTTP/1.1\r\n\r\n"},
+	{400, false, "GET /metrics HTTP/1.1\r\n" HOST HOST "\r\n"},
+	{400, false, "GET /metrics HTTP/1.1\r\n" HOST " folded\r\n\r\n"},
+	{400, false, "GET /\x01 HTTP/1.1\r\n" HOST "\r\n"},
+	{400, true, "GET /%zz HTTP/1.1\r\n" HOST "\r\n"},
+	{400, true, "GET /metrics%00 HTTP/1.1\r\n" HOST "\r\n"},
+	{400, true, "GET /metrics%0 HTTP/1.1\r\n" HOST "\r\n"},
+	{400, false,
+	 "POST /metrics HTTP/1.1\r\n" HOST "Content-Length: 1\r\nContent-Length: 2\r\n\r\nxx"},
+	{400, false,
+	 "POST / HTTP/1.1\r\n" HOST
+	 "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
+	{400, false, "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\nnonsense\r\n"},
+	{404, true, GET("/nowhere")},
+	{404, true, GET("/metrics/")},
+	{404, true, GET("//metrics")},
+	{404, true, GET("/METRICS")},
+	{404, true, "POST /nowhere HTTP/1.1\r\n" HOST "Content-Length: 3\r\n\r\nabc"},
+	{405, true, "POST /metrics HTTP/1.1\r\n" HOST "Content-Length: 3\r\n\r\nabc"},
+	{405, true,
+	 "PUT /metrics HTTP/1.1\r\n" HOST
+	 "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX: y\r\n\r\n"},
+	{405, true, "DELETE / HTTP/1.1\r\n" HOST "\r\n"},
+	{405, true, "PATCH /-/healthy HTTP/1.1\r\n" HOST "\r\n"},
+	{405, true, "TRACE /metrics HTTP/1.1\r\n" HOST "\r\n"},
+	{405, false, "CONNECT a:443 HTTP/1.1\r\n" HOST "\r\n"},
+	{413, false, "POST /metrics HTTP/1.1\r\n" HOST "Content-Length: 65537\r\n\r\n"},
+	{413, false,
+	 "POST /metrics HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n10001\r\n"},
+	{417, false, "GET /metrics HTTP/1.1\r\n" HOST "Expect: rain\r\n\r\n"},
+	{501, false, "BREW /metrics HTTP/1.1\r\n" HOST "\r\n"},
+	{501, false, "POST /metrics HTTP/1.1\r\n" HOST "Transfer-Encoding: gzip, chunked\r\n\r\n"},
+	{505, false, "GET /metrics HTTP/2.0\r\n" HOST "\r\n"},
+	{505, false, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"},
+};
+
+static bool
+is_head(const char *text)
+{
+	return strncmp(text, "HEAD", 4) == 0;
+}
+
+static void
+every_request_gets_its_status_and_leaves_the_next_one_in_place(void **state)
+{
+	cprom_server *s = open_small();
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(requests); i++) {
+		struct client c = connect_to(s);
+		struct reply r;
+
+		say_text(&c, requests[i].text);
+		r = hear_reply(&c, is_head(requests[i].text));
+		if (r.status != requests[i].status)
+			fail_msg("%d instead of %d for\n%s", r.status, requests[i].status,
+				 requests[i].text);
+		if (r.status == 405 || r.status == 204)
+			assert_string_equal(header(&r, "Allow"), "GET, HEAD, OPTIONS");
+		free_reply(&r);
+		if (requests[i].keeps)
+			expect_healthy(&c);
+		else
+			assert_closed(&c);
+		disconnect(&c);
+	}
+	cprom_server_stop(s);
+}
+
+static void
+a_request_split_at_every_byte_is_answered(void **state)
+{
+	static const size_t chosen[] = {0, 2, 4, 6, 14, 15, 38};
+	cprom_server *s = open_small();
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(chosen); i++) {
+		const char *text = requests[chosen[i]].text;
+		struct client c = connect_to(s);
+
+		for (size_t split = 1; split < strlen(text); split++) {
+			say(&c, text, split);
+			run_out(s);
+			say_text(&c, text + split);
+			expect_status(&c, requests[chosen[i]].status, is_head(text));
+		}
+		disconnect(&c);
+	}
+	cprom_server_stop(s);
+}
+
+static void
+a_request_that_drips_in_is_answered(void **state)
+{
+	cprom_server *s = open_small();
+	struct client c = connect_to(s);
+
+	(void)state;
+	for (const char *p = requests[37].text; *p != '\0'; p++) {
+		say(&c, p, 1);
+		assert_int_equal(cprom_server_step(s, 0), 0);
+	}
+	expect_status(&c, 405, false);
+	disconnect(&c);
+	cprom_server_stop(s);
+}
+
+static void
+pipelined_requests_are_answered_in_order(void **state)
+{
+	cprom_server *s = open_small();
+	struct client c = connect_to(s);
+	char all[16384] = "";
+	int rounds = 5;
+
+	(void)state;
+	for (int round = 0; round < rounds; round++)
+		for (size_t i = 0; i < COUNT(requests); i++)
+			if (requests[i].keeps && strstr(requests[i].text, "Expect") == NULL)
+				strcat(all, requests[i].text);
+	say_text(&c, all);
+	for (int round = 0; round < rounds; round++)
+		for (size_t i = 0; i < COUNT(requests); i++)
+			if (requests[i].keeps && strstr(requests[i].text, "Expect") == NULL)
+				expect_status(&c, requests[i].status, is_head(requests[i].text));
+	assert_int_equal(c.n, 0);
+	expect_healthy(&c);
+	disconnect(&c);
+	cprom_server_stop(s);
+}
+
+static void
+a_long_target_is_414_and_long_fields_are_431(void **state)
+{
+	cprom_server *s = open_small();
+	char *text = malloc(20000);
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct client c = connect_to(s);
+
+		memset(text, 'a', 19999);
+		text[19999] = '\0';
+		memcpy(text, i == 0 ? "GET /" : "GET / HTTP/1.1\r\n", i == 0 ? 5 : 16);
+		say_text(&c, text);
+		expect_status(&c, i == 0 ? 414 : 431, false);
+		assert_closed(&c);
+		disconnect(&c);
+	}
+	free(text);
+	cprom_server_stop(s);
+}
+
+static void
+a_client_that_waits_is_told_to_continue(void **state)
+{
+	cprom_server *s = open_small();
+	struct client c = connect_to(s);
+
+	(void)state;
+	say_text(&c, "POST /metrics HTTP/1.1\r\n" HOST
+		     "Content-Length: 3\r\nExpect: 100-continue\r\n\r\n");
+	expect_status(&c, 100, false);
+	say_text(&c, "abc");
+	expect_status(&c, 405, false);
+	expect_healthy(&c);
+	disconnect(&c);
+	cprom_server_stop(s);
+}
+
+/* The client sends all of a body that is refused; the answer must not drown in a reset. */
+static void
+a_refusal_reaches_a_client_that_goes_on_sending(void **state)
+{
+	cprom_server *s = open_small();
+	struct client c = connect_to(s);
+	char *text = calloc(1, 300000);
+
+	(void)state;
+	say_text(&c, "POST /metrics HTTP/1.1\r\n" HOST "Content-Length: 300000\r\n\r\n");
+	run_out(s);
+	say(&c, text, 300000);
+	expect_status(&c, 413, false);
+	assert_closed(&c);
+	free(text);
+	disconnect(&c);
+	cprom_server_stop(s);
+}
+
+static void
+a_half_closed_client_gets_its_answer(void **state)
+{
+	cprom_server *s = open_small();
+	struct client c = connect_to(s);
+
+	(void)state;
+	say_text(&c, GET("/metrics"));
+	shutdown(c.fd, SHUT_WR);
+	expect_status(&c, 200, false);
+	assert_closed(&c);
+	disconnect(&c);
+	cprom_server_stop(s);
+}
+
+/* ---- the page ---- */
+
+static void
+a_small_page_has_a_length_for_get_and_head_alike(void **state)
+{
+	cprom_server *s = open_small();
+	struct client c = connect_to(s);
+	struct reply r;
+	char length[32];
+
+	(void)state;
+	say_text(&c, GET("/metrics"));
+	r = hear_reply(&c, false);
+	assert_page(&r, small);
+	assert_non_null(header(&r, "Content-Length"));
+	snprintf(length, sizeof(length), "%zu", r.length);
+	free_reply(&r);
+	say_text(&c, "HEAD /metrics HTTP/1.1\r\n" HOST "\r\n");
+	r = hear_reply(&c, true);
+	assert_string_equal(header(&r, "Content-Length"), length);
+	assert_string_equal(header(&r, "Content-Type"), "text/plain; version=0.0.4; charset=utf-8");
+	free_reply(&r);
+	expect_healthy(&c);
+	disconnect(&c);
+	cprom_server_stop(s);
+}
+
+static void
+a_large_page_is_chunked_for_1_1_and_ends_with_the_connection_for_1_0(void **state)
+{
+	cprom_server *s = cprom_server_open("127.0.0.1:0", .registry = large);
+	struct client c = connect_to(s);
+	struct reply r;
+
+	(void)state;
+	say_text(&c, GET("/metrics"));
+	r = hear_reply(&c, false);
+	assert_string_equal(header(&r, "Transfer-Encoding"), "chunked");
+	assert_page(&r, large);
+	free_reply(&r);
+	say_text(&c, "HEAD /metrics HTTP/1.1\r\n" HOST "\r\n");
+	r = hear_reply(&c, true);
+	assert_int_equal(r.status, 200);
+	free_reply(&r);
+	expect_healthy(&c);
+	say_text(&c, "GET /metrics HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+	r = hear_reply(&c, false);
+	assert_null(header(&r, "Transfer-Encoding"));
+	assert_null(header(&r, "Content-Length"));
+	assert_page(&r, large);
+	free_reply(&r);
+	disconnect(&c);
+	cprom_server_stop(s);
+}
+
+static void
+http_1_0_is_kept_alive_only_on_request(void **state)
+{
+	cprom_server *s = open_small();
+	struct client c = connect_to(s);
+	struct reply r;
+
+	(void)state;
+	say_text(&c, "GET /metrics HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+	r = hear_reply(&c, false);
+	assert_string_equal(header(&r, "Connection"), "keep-alive");
+	assert_page(&r, small);
+	free_reply(&r);
+	say_text(&c, "GET /metrics HTTP/1.0\r\n\r\n");
+	r = hear_reply(&c, false);
+	assert_string_equal(header(&r, "Connection"), "close");
+	assert_page(&r, small);
+	free_reply(&r);
+	assert_closed(&c);
+	disconnect(&c);
+	cprom_server_stop(s);
+}
+
+static void
+a_slow_reader_gets_the_whole_page_and_others_do_not_wait(void **state)
+{
+	cprom_server *s = cprom_server_open("127.0.0.1:0", .registry = large);
+	struct client slow = connect_port(s, cprom_server_port(s), 4096);
+	struct client c = connect_to(s);
+	struct reply r;
+
+	(void)state;
+	say_text(&slow, GET("/metrics"));
+	run_out(s);
+	expect_healthy(&c);
+	say_text(&c, GET("/metrics"));
+	r = hear_reply(&c, false);
+	assert_page(&r, large);
+	free_reply(&r);
+	r = hear_reply(&slow, false);
+	assert_page(&r, large);
+	free_reply(&r);
+	disconnect(&c);
+	disconnect(&slow);
+	cprom_server_stop(s);
+}
+
+static void
+the_landing_page_links_to_the_metrics(void **state)
+{
+	cprom_server *s = cprom_server_open("127.0.0.1:0", .registry = small,
+					    .path = "/other/path");
+	struct client c = connect_to(s);
+	struct reply r;
+
+	(void)state;
+	say_text(&c, GET("/"));
+	r = hear_reply(&c, false);
+	assert_int_equal(r.status, 200);
+	assert_string_equal(header(&r, "Content-Type"), "text/html; charset=utf-8");
+	assert_non_null(strstr(r.body, "href=\"/other/path\""));
+	assert_int_equal(r.length, strlen(r.body));
+	free_reply(&r);
+	say_text(&c, GET("/other/path"));
+	r = hear_reply(&c, false);
+	assert_page(&r, small);
+	free_reply(&r);
+	say_text(&c, GET("/metrics"));
+	expect_status(&c, 404, false);
+	disconnect(&c);
+	cprom_server_stop(s);
+}
+
+/* ---- limits and deadlines ---- */
+
+/* A client that asks for a large page and does not read it. */
+static struct client
+stall(cprom_server *s)
+{
+	struct client c = connect_port(s, cprom_server_port(s), 4096);
+
+	say_text(&c, GET("/metrics"));
+	run_out(s);
+	return c;
+}
+
+static void
+assert_cut(struct client *c)
+{
+	int result;
+
+	while ((result = hear(c)) == 1)
+		;
+	assert_int_equal(result, -1);
+}
+
+static void
+one_page_too_many_is_503_with_retry_after(void **state)
+{
+	cprom_server *s = cprom_server_open("127.0.0.1:0", .registry = large, .max_scrapes = 1);
+	struct client slow = stall(s);
+	struct client c = connect_to(s);
+	struct reply r;
+
+	(void)state;
+	say_text(&c, GET("/metrics"));
+	r = hear_reply(&c, false);
+	assert_int_equal(r.status, 503);
+	assert_string_equal(header(&r, "Retry-After"), "1");
+	free_reply(&r);
+	r = hear_reply(&slow, false);
+	assert_page(&r, large);
+	free_reply(&r);
+	say_text(&c, GET("/metrics"));
+	expect_status(&c, 200, false);
+	disconnect(&c);
+	disconnect(&slow);
+	cprom_server_stop(s);
+}
+
+static void
+a_page_that_nobody_reads_makes_room_for_another(void **state)
+{
+	cprom_server *s = cprom_server_open("127.0.0.1:0", .registry = large, .max_scrapes = 1);
+	struct client slow = stall(s);
+	struct client c = connect_to(s);
+	struct reply r;
+
+	(void)state;
+	run_for(s, 1100);
+	say_text(&c, GET("/metrics"));
+	r = hear_reply(&c, false);
+	assert_page(&r, large);
+	free_reply(&r);
+	assert_cut(&slow);
+	disconnect(&c);
+	disconnect(&slow);
+	cprom_server_stop(s);
+}
+
+static void
+a_reader_that_stops_is_cut_off(void **state)
+{
+	cprom_server *s = cprom_server_open("127.0.0.1:0", .registry = large,
+					    .write_timeout_ms = 50);
+	struct client slow = stall(s);
+
+	(void)state;
+	run_for(s, 150);
+	assert_cut(&slow);
+	disconnect(&slow);
+	cprom_server_stop(s);
+}
+
+static void
+a_head_that_does_not_end_is_408_and_silence_is_just_closed(void **state)
+{
+	cprom_server *s = cprom_server_open("127.0.0.1:0", .registry = small,
+					    .head_timeout_ms = 50);
+	struct client silent = connect_to(s);
+	struct client slow = connect_to(s);
+	struct client body = connect_to(s);
+
+	(void)state;
+	say_text(&slow, "GET /metrics HTTP/1.1\r\n");
+	say_text(&body, "POST /metrics HTTP/1.1\r\n" HOST "Content-Length: 9\r\n\r\nabc");
+	expect_status(&slow, 408, false);
+	assert_closed(&slow);
+	expect_status(&body, 408, false);
+	assert_closed(&body);
+	assert_closed(&silent);
+	disconnect(&silent);
+	disconnect(&slow);
+	disconnect(&body);
+	cprom_server_stop(s);
+}
+
+static void
+dripping_does_not_extend_the_head_deadline(void **state)
+{
+	cprom_server *s = cprom_server_open("127.0.0.1:0", .registry = small,
+					    .head_timeout_ms = 100);
+	struct client c = connect_to(s);
+	long begin = now_ms();
+
+	(void)state;
+	say_text(&c, "GET /");
+	while (now_ms() - begin < 200) {
+		say_text(&c, "x");
+		run_for(s, 5);
+	}
+	expect_status(&c, 408, false);
+	disconnect(&c);
+	cprom_server_stop(s);
+}
+
+static void
+an_idle_connection_is_closed_after_its_time(void **state)
+{
+	cprom_server *s = cprom_server_open("127.0.0.1:0", .registry = small,
+					    .idle_timeout_ms = 100);
+	struct client c = connect_to(s);
+	long begin = now_ms();
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		expect_healthy(&c);
+		run_for(s, 50);
+	}
+	assert_true(now_ms() - begin >= 150);
+	assert_closed(&c);
+	disconnect(&c);
+	cprom_server_stop(s);
+}
+
+static void
+the_longest_idle_connection_makes_room(void **state)
+{
+	cprom_server *s = cprom_server_open("127.0.0.1:0", .registry = small, .max_connections = 2);
+	struct client first = connect_to(s);
+	struct client second, third;
+
+	(void)state;
+	expect_healthy(&first);
+	second = connect_to(s);
+	expect_healthy(&second);
+	run_for(s, 5);
+	expect_healthy(&first);
+	third = connect_to(s);
+	expect_healthy(&third);
+	assert_closed(&second);
+	assert_open(&first);
+	expect_healthy(&first);
+	disconnect(&first);
+	disconnect(&second);
+	disconnect(&third);
+	cprom_server_stop(s);
+}
+
+static void
+slow_heads_in_every_place_do_not_keep_others_out(void **state)
+{
+	cprom_server *s = cprom_server_open("127.0.0.1:0", .registry = small, .max_connections = 2);
+	struct client a = connect_to(s), b = connect_to(s), c;
+	long begin = now_ms();
+
+	(void)state;
+	say_text(&a, "GET /");
+	say_text(&b, "GET /");
+	run_out(s);
+	c = connect_to(s);
+	expect_healthy(&c);
+	assert_true(now_ms() - begin < 1000);
+	assert_closed(&a);
+	assert_open(&b);
+	disconnect(&a);
+	disconnect(&b);
+	disconnect(&c);
+	cprom_server_stop(s);
+}
+
+static void
+answers_under_way_keep_their_places(void **state)
+{
+	cprom_server *s = cprom_server_open("127.0.0.1:0", .registry = large, .max_connections = 1);
+	struct client slow = stall(s);
+	struct client c = connect_to(s);
+	struct reply r;
+
+	(void)state;
+	say_text(&c, HEALTHY);
+	assert_open(&c);
+	r = hear_reply(&slow, false);
+	assert_page(&r, large);
+	free_reply(&r);
+	expect_status(&c, 200, false);
+	disconnect(&slow);
+	disconnect(&c);
+	cprom_server_stop(s);
+}
+
+/* Runs in a child: there all descriptors are used up. 0: all is well. */
+static int
+run_without_descriptors(void)
+{
+	cprom_server *s = open_small();
+	struct client c = connect_to(s);
+	struct rlimit limit, none;
+	int turns = 0;
+
+	say_text(&c, HEALTHY);
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return 1;
+	none = limit;
+	none.rlim_cur = (rlim_t)c.fd + 1;
+	if (setrlimit(RLIMIT_NOFILE, &none) < 0)
+		return 2;
+	for (long end = now_ms() + 350; now_ms() < end; turns++)
+		if (cprom_server_step(s, 100) < 0)
+			return 3;
+	if (turns > 20)
+		return 4;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return 5;
+	expect_status(&c, 200, false);
+	disconnect(&c);
+	cprom_server_stop(s);
+	return 0;
+}
+
+static void
+in_child(int (*run)(void))
+{
+	pid_t child = fork();
+	int status;
+
+	assert_true(child >= 0);
+	if (child == 0)
+		_exit(run());
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void
+without_descriptors_the_server_waits_and_recovers(void **state)
+{
+	(void)state;
+	in_child(run_without_descriptors);
+}
+
+/* ---- addresses ---- */
+
+static void
+a_taken_port_is_an_error_that_names_the_address(void **state)
+{
+	cprom_server *s = open_small();
+	char text[32];
+
+	(void)state;
+	snprintf(text, sizeof(text), "127.0.0.1:%d", cprom_server_port(s));
+	assert_null(cprom_server_start(text, .registry = small));
+	assert_int_equal(errno, EADDRINUSE);
+	assert_non_null(strstr(cprom_error(), text));
+	cprom_server_stop(s);
+	s = cprom_server_start(text, .registry = small);
+	assert_non_null(s);
+	cprom_server_stop(s);
+}
+
+static void
+options_out_of_range_are_errors(void **state)
+{
+	cprom_server_options o = {.size = 0, .address = "127.0.0.1:0"};
+
+	(void)state;
+	assert_null(cprom_server_open_with(NULL));
+	assert_int_equal(errno, EINVAL);
+	assert_null(cprom_server_start_with(&o));
+	assert_int_equal(errno, EINVAL);
+	o.size = 4097;
+	assert_null(cprom_server_open_with(&o));
+	assert_int_equal(errno, EINVAL);
+	assert_null(cprom_server_open(NULL));
+	assert_int_equal(errno, EINVAL);
+	assert_null(cprom_server_open("example.org:80"));
+	assert_int_equal(errno, EINVAL);
+	assert_non_null(strstr(cprom_error(), "example.org:80"));
+	assert_null(cprom_server_open("127.0.0.1:0", .path = "metrics"));
+	assert_int_equal(errno, EINVAL);
+	assert_null(cprom_server_open("127.0.0.1:0", .path = "/<b>"));
+	assert_int_equal(errno, EINVAL);
+	assert_null(cprom_server_open("127.0.0.1:0", .socket_mode = 01777));
+	assert_int_equal(errno, EINVAL);
+	assert_null(cprom_server_open("127.0.0.1:0", .max_connections = 0xFFFFFFFF));
+	assert_int_equal(errno, EINVAL);
+}
+
+static void
+options_of_an_older_program_are_honoured(void **state)
+{
+	cprom_server_options o = {.size = offsetof(cprom_server_options, handler),
+				  .address = "127.0.0.1:0",
+				  .registry = small,
+				  .path = "/old",
+				  .max_connections = 0xFFFFFFFF}; /* behind what the size covers */
+	cprom_server *s = cprom_server_open_with(&o);
+	struct client c;
+
+	(void)state;
+	assert_non_null(s);
+	c = connect_to(s);
+	say_text(&c, GET("/old"));
+	expect_status(&c, 200, false);
+	disconnect(&c);
+	cprom_server_stop(s);
+}
+
+static void
+null_handles_are_harmless(void **state)
+{
+	(void)state;
+	cprom_server_stop(NULL);
+	assert_int_equal(cprom_server_fd(NULL), -1);
+	assert_int_equal(cprom_server_port(NULL), -1);
+	assert_int_equal(cprom_server_step(NULL, 0), -1);
+	assert_null(cprom_request_method(NULL));
+	assert_null(cprom_request_path(NULL));
+	assert_null(cprom_request_query(NULL));
+	assert_null(cprom_request_header(NULL, "Host"));
+	cprom_response_status(NULL, 200);
+	assert_int_equal(cprom_response_header(NULL, "A", "b"), -1);
+	assert_int_equal(cprom_response_write(NULL, "a", 1), -1);
+	assert_int_equal(cprom_response_text(NULL, "a"), -1);
+}
+
+static void
+a_unix_socket_serves_and_is_removed_at_stop(void **state)
+{
+	char directory[] = "/tmp/cprom_server_XXXXXX";
+	char path[64], address[80];
+	cprom_server *s;
+	struct client c;
+	struct stat st;
+
+	(void)state;
+	assert_non_null(mkdtemp(directory));
+	snprintf(path, sizeof(path), "%s/s", directory);
+	snprintf(address, sizeof(address), "unix:%s", path);
+	s = cprom_server_open(address, .registry = small, .socket_mode = 0600);
+	assert_non_null(s);
+	assert_int_equal(cprom_server_port(s), 0);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	c = connect_unix(s, path);
+	say_text(&c, GET("/metrics"));
+	expect_status(&c, 200, false);
+	disconnect(&c);
+	cprom_server_stop(s);
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(rmdir(directory), 0);
+}
+
+static void
+an_inherited_socket_is_served_and_closed_at_stop(void **state)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	char address[16];
+	cprom_server *s;
+	struct client c;
+
+	(void)state;
+	snprintf(address, sizeof(address), "fd:%d", fd);
+	assert_null(cprom_server_start(address, .registry = small));
+	assert_int_equal(errno, EINVAL);
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(listen(fd, 5), 0);
+	s = cprom_server_open(address, .registry = small);
+	assert_non_null(s);
+	assert_true(cprom_server_port(s) > 0);
+	c = connect_to(s);
+	expect_healthy(&c);
+	disconnect(&c);
+	cprom_server_stop(s);
+	assert_int_equal(fcntl(fd, F_GETFD), -1);
+}
+
+static void
+all_interfaces_take_ipv4(void **state)
+{
+	cprom_server *s = cprom_server_open(":0", .registry = small);
+	struct client c;
+
+	(void)state;
+	assert_non_null(s);
+	c = connect_to(s);
+	expect_healthy(&c);
+	disconnect(&c);
+	cprom_server_stop(s);
+}
+
+/* ---- handlers ---- */
+
+static cprom_server *handler_server;
+
+/* Path decides what is tried; 0 in the body: all went as it should. */
+static int
+handle(cprom_request *q, cprom_response *p, void *arg)
+{
+	const char *path = cprom_request_path(q);
+
+	*(int *)arg += 1;
+	if (strcmp(path, "/echo me") == 0) {
+		cprom_response_header(p, "X-Method", cprom_request_method(q));
+		cprom_response_header(p, "content-type", "text/html");
+		cprom_response_text(p, cprom_request_query(q));
+		cprom_response_write(p, "|", 1);
+		cprom_response_text(p, cprom_request_header(q, "x-one"));
+		cprom_response_text(p, cprom_request_header(q, "X-TWO"));
+		cprom_response_text(p, cprom_request_header(q, "X-Empty"));
+		cprom_response_text(p, cprom_request_header(q, "x-one"));
+		cprom_response_text(p, cprom_request_header(q, "X-None") == NULL ? "|" : "!");
+		cprom_response_text(p, cprom_request_header(q, "X") == NULL ? "|" : "!");
+		return 0;
+	}
+	if (strcmp(path, "/created") == 0) {
+		cprom_response_status(p, 201);
+		cprom_response_text(p, "made");
+		return 0;
+	}
+	if (strcmp(path, "/empty") == 0) {
+		cprom_response_status(p, 204);
+		cprom_response_text(p, "dropped");
+		return 0;
+	}
+	if (strcmp(path, "/odd") == 0) {
+		cprom_response_status(p, 42);
+		return 0;
+	}
+	if (strcmp(path, "/large") == 0) {
+		for (int i = 0; i < 200000; i++)
+			cprom_response_write(p, "0123456789", 10);
+		return 0;
+	}
+	if (strcmp(path, "/bad") == 0) {
+		int refused = 0;
+
+		refused -= cprom_response_header(p, "X-A", "b\r\nX-C: d");
+		refused -= cprom_response_header(p, "X-A", "b\nc");
+		refused -= cprom_response_header(p, "X A", "b");
+		refused -= cprom_response_header(p, "X-A:", "b");
+		refused -= cprom_response_header(p, "", "b");
+		refused -= cprom_response_header(p, "Content-Length", "0");
+		refused -= cprom_response_header(p, "transfer-encoding", "chunked");
+		refused -= cprom_response_header(p, "Connection", "close");
+		refused -= cprom_response_header(p, NULL, "b");
+		refused -= cprom_response_header(p, "X-A", NULL);
+		refused -= cprom_response_text(p, NULL);
+		refused -= cprom_response_write(p, NULL, 1);
+		cprom_response_header(p, "Content-Type", "text/css");
+		refused -= cprom_response_header(p, "Content-Type", "text/css");
+		cprom_response_write(p, refused == 13 ? "0" : "1", 1);
+		return 0;
+	}
+	if (strcmp(path, "/stop") == 0) {
+		cprom_server_stop(handler_server);
+		cprom_response_text(
+			p,
+			errno == EDEADLK && cprom_server_step(handler_server, 0) == -1 ? "0" : "1");
+		return 0;
+	}
+	cprom_response_text(p, "not to be seen");
+	return -1;
+}
+
+static void
+expect_body(struct client *c, const char *text, int status, const char *body)
+{
+	struct reply r;
+
+	say_text(c, text);
+	r = hear_reply(c, false);
+	assert_int_equal(r.status, status);
+	assert_string_equal(r.body, body);
+	free_reply(&r);
+}
+
+static void
+a_handler_answers_other_paths(void **state)
+{
+	int calls = 0;
+	cprom_server *s = cprom_server_open("127.0.0.1:0", .registry = small, .handler = handle,
+					    .handler_arg = &calls);
+	struct client c;
+	struct reply r;
+
+	(void)state;
+	assert_non_null(s);
+	handler_server = s;
+	c = connect_to(s);
+	say_text(&c,
+		 "POST /echo%20me?a=%20b HTTP/1.1\r\nhost:a\r\nX-One: 1 \t\r\nx-two:2\nX-Empty:\r\n"
+		 "Content-Length: 3\r\n\r\nabc");
+	r = hear_reply(&c, false);
+	assert_int_equal(r.status, 200);
+	assert_string_equal(r.body, "a=%20b|121||");
+	assert_string_equal(header(&r, "X-Method"), "POST");
+	assert_string_equal(header(&r, "content-type"), "text/html");
+	assert_null(header(&r, "Content-Type"));
+	free_reply(&r);
+	say_text(&c, GET("/created"));
+	r = hear_reply(&c, false);
+	assert_int_equal(r.status, 201);
+	assert_string_equal(header(&r, "Content-Type"), "text/plain; charset=utf-8");
+	assert_string_equal(r.body, "made");
+	free_reply(&r);
+	say_text(&c, "HEAD /created HTTP/1.1\r\n" HOST "\r\n");
+	r = hear_reply(&c, true);
+	assert_string_equal(header(&r, "Content-Length"), "4");
+	free_reply(&r);
+	say_text(&c, GET("/empty"));
+	r = hear_reply(&c, false);
+	assert_int_equal(r.status, 204);
+	assert_null(header(&r, "Content-Length"));
+	free_reply(&r);
+	expect_body(&c, GET("/odd"), 500, "");
+	expect_body(&c, GET("/bad"), 200, "0");
+	expect_body(&c, GET("/stop"), 200, "0");
+	expect_body(&c, GET("/nowhere"), 404, "404 Not Found\n");
+	say_text(&c, GET("/large"));
+	r = hear_reply(&c, false);
+	assert_int_equal(r.length, 2000000);
+	free_reply(&r);
+	assert_int_equal(calls, 9);
+	expect_healthy(&c);
+	say_text(&c, GET("/metrics"));
+	expect_status(&c, 200, false);
+	assert_int_equal(calls, 9);
+	disconnect(&c);
+	cprom_server_stop(s);
+}
+
+/* ---- loop, thread, fork and stop ---- */
+
+static void
+the_descriptor_tells_when_to_step(void **state)
+{
+	cprom_server *s = cprom_server_open("127.0.0.1:0", .registry = small,
+					    .head_timeout_ms = 100);
+	struct pollfd p = {.fd = cprom_server_fd(s), .events = POLLIN};
+	struct client c;
+
+	(void)state;
+	assert_int_equal(poll(&p, 1, 20), 0);
+	c = connect_to(s);
+	assert_int_equal(poll(&p, 1, 1000), 1);
+	assert_int_equal(cprom_server_step(s, 0), 0);
+	say_text(&c, "GET /");
+	assert_int_equal(poll(&p, 1, 1000), 1);
+	assert_int_equal(cprom_server_step(s, 0), 0);
+	assert_int_equal(poll(&p, 1, 0), 0);
+	assert_int_equal(poll(&p, 1, 1000), 1); /* the deadline */
+	expect_status(&c, 408, false);
+	disconnect(&c);
+	cprom_server_stop(s);
+}
+
+static int
+open_descriptors(void)
+{
+	int n = 0;
+
+	for (int fd = 0; fd < 1024; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+static void
+starting_and_stopping_leaves_no_descriptor(void **state)
+{
+	int before = open_descriptors();
+
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		cprom_server *s = cprom_server_start("127.0.0.1:0", .registry = small);
+		struct client c;
+
+		assert_non_null(s);
+		c = connect_port(NULL, cprom_server_port(s), 0);
+		expect_healthy(&c);
+		cprom_server_stop(s);
+		assert_closed(&c);
+		disconnect(&c);
+	}
+	assert_int_equal(open_descriptors(), before);
+}
+
+/* The line of /proc/self/task/TID/FILE that begins so, of the thread named cprom. */
+static bool
+read_thread_line(const char *file, const char *begin, char *line, size_t n)
+{
+	bool found = false;
+
+	for (long id = getpid(); id < getpid() + 1000 && !found; id++) {
+		char path[80];
+		char name[32] = "";
+		FILE *f;
+
+		snprintf(path, sizeof(path), "/proc/self/task/%ld/comm", id);
+		f = fopen(path, "r");
+		if (f == NULL)
+			continue;
+		if (fgets(name, sizeof(name), f) == NULL)
+			name[0] = '\0';
+		fclose(f);
+		if (strcmp(name, "cprom\n") != 0)
+			continue;
+		snprintf(path, sizeof(path), "/proc/self/task/%ld/%s", id, file);
+		f = fopen(path, "r");
+		while (f != NULL && !found && fgets(line, (int)n, f) != NULL)
+			found = strncmp(line, begin, strlen(begin)) == 0;
+		if (f != NULL)
+			fclose(f);
+	}
+	return found;
+}
+
+static void
+the_thread_is_named_and_takes_no_signals(void **state)
+{
+	cprom_server *s = cprom_server_start("127.0.0.1:0", .registry = small);
+	struct client c;
+	char line[128];
+
+	(void)state;
+	assert_non_null(s);
+	c = connect_port(NULL, cprom_server_port(s), 0);
+	expect_healthy(&c);
+	assert_true(read_thread_line("status", "SigBlk:", line, sizeof(line)));
+	assert_int_equal(strtoull(line + 7, NULL, 16) & 0x7FFBFEFF,
+			 0x7FFBFEFF); /* all but KILL and STOP */
+	assert_int_equal(cprom_server_step(s, 0), -1);
+	assert_int_equal(errno, EINVAL);
+	disconnect(&c);
+	cprom_server_stop(s);
+}
+
+static void *
+stop_in_thread(void *arg)
+{
+	cprom_server_stop(arg);
+	return NULL;
+}
+
+static void
+stopping_lets_an_answer_under_way_finish(void **state)
+{
+	cprom_server *s = cprom_server_start("127.0.0.1:0", .registry = large);
+	int port = cprom_server_port(s);
+	struct client slow = connect_port(NULL, port, 4096);
+	struct client idle = connect_port(NULL, port, 0);
+	struct reply r;
+	pthread_t thread;
+
+	(void)state;
+	expect_healthy(&idle);
+	say_text(&slow, GET("/metrics"));
+	assert_int_equal(hear(&slow), 1);
+	assert_int_equal(pthread_create(&thread, NULL, stop_in_thread, s), 0);
+	assert_closed(&idle);
+	r = hear_reply(&slow, false);
+	assert_page(&r, large);
+	free_reply(&r);
+	assert_closed(&slow);
+	pthread_join(thread, NULL);
+	disconnect(&slow);
+	disconnect(&idle);
+}
+
+static void
+stopping_does_not_wait_longer_than_it_may(void **state)
+{
+	cprom_server *s = cprom_server_start("127.0.0.1:0", .registry = large,
+					     .stop_timeout_ms = 100);
+	struct client slow = connect_port(NULL, cprom_server_port(s), 4096);
+	long begin;
+
+	(void)state;
+	say_text(&slow, GET("/metrics"));
+	assert_int_equal(hear(&slow), 1);
+	begin = now_ms();
+	cprom_server_stop(s);
+	assert_in_range(now_ms() - begin, 90, 1000);
+	assert_cut(&slow);
+	disconnect(&slow);
+}
+
+struct load {
+	pthread_t thread;
+	int port;
+	int pages;
+};
+
+/* Asks for pages until the server is gone. */
+static void *
+load_server(void *arg)
+{
+	struct load *load = arg;
+	struct sockaddr_in to = {.sin_family = AF_INET,
+				 .sin_port = htons((uint16_t)load->port),
+				 .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	char buffer[65536];
+
+	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0)
+		while (send(fd, GET("/metrics"), sizeof(GET("/metrics")) - 1, MSG_NOSIGNAL) > 0 &&
+		       recv(fd, buffer, sizeof(buffer), 0) > 0)
+			load->pages++;
+	close(fd);
+	return NULL;
+}
+
+static void
+stopping_under_load_is_quick(void **state)
+{
+	cprom_server *s = cprom_server_start("127.0.0.1:0", .registry = small);
+	struct load loads[8];
+	long begin;
+	int pages = 0;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(loads); i++) {
+		loads[i] = (struct load){.port = cprom_server_port(s)};
+		assert_int_equal(pthread_create(&loads[i].thread, NULL, load_server, &loads[i]), 0);
+	}
+	usleep(200000);
+	begin = now_ms();
+	cprom_server_stop(s);
+	assert_true(now_ms() - begin < 2000);
+	for (size_t i = 0; i < COUNT(loads); i++) {
+		pthread_join(loads[i].thread, NULL);
+		pages += loads[i].pages;
+	}
+	assert_true(pages > 100);
+}
+
+static cprom_server *forked;
+
+static int
+stop_forked(void)
+{
+	int before = open_descriptors();
+
+	if (cprom_server_fd(forked) < 0 || cprom_server_step(forked, 0) != -1)
+		return 1;
+	cprom_server_stop(forked);
+	return open_descriptors() < before ? 0 : 2;
+}
+
+static void
+stopping_in_a_forked_child_leaves_the_parents_server_alone(void **state)
+{
+	char directory[] = "/tmp/cprom_server_XXXXXX";
+	char path[64], address[80];
+
+	(void)state;
+	assert_non_null(mkdtemp(directory));
+	snprintf(path, sizeof(path), "%s/s", directory);
+	snprintf(address, sizeof(address), "unix:%s", path);
+	for (int threaded = 0; threaded < 2; threaded++) {
+		struct client c, later;
+
+		forked = threaded ? cprom_server_start(address, .registry = small)
+				  : cprom_server_open(address, .registry = small);
+		assert_non_null(forked);
+		c = connect_unix(threaded ? NULL : forked, path);
+		expect_healthy(&c);
+		in_child(stop_forked);
+		expect_healthy(&c);
+		assert_int_equal(access(path, F_OK), 0);
+		later = connect_unix(c.server, path);
+		expect_healthy(&later);
+		disconnect(&c);
+		disconnect(&later);
+		cprom_server_stop(forked);
+		assert_int_equal(access(path, F_OK), -1);
+	}
+	assert_int_equal(rmdir(directory), 0);
+}
+
+/* A child that holds copies of all descriptors must not keep connections or the port. */
+static void
+a_forked_child_does_not_hold_what_the_server_closes(void **state)
+{
+	cprom_server *s = open_small();
+	struct client idle = connect_to(s);
+	struct client c = connect_to(s);
+	int pipe_fds[2];
+	char text[32];
+	pid_t child;
+
+	(void)state;
+	expect_healthy(&idle);
+	expect_healthy(&c);
+	assert_int_equal(pipe(pipe_fds), 0);
+	child = fork();
+	if (child == 0) {
+		char byte;
+
+		close(pipe_fds[1]);
+		close(idle.fd);
+		close(c.fd);
+		_exit(read(pipe_fds[0], &byte, 1) == 0 ? 0 : 1);
+	}
+	say_text(&c, "GET / HTTP/1.0\r\n\r\n");
+	expect_status(&c, 200, false);
+	assert_closed(&c);
+	run_out(s);
+	snprintf(text, sizeof(text), "127.0.0.1:%d", cprom_server_port(s));
+	cprom_server_stop(s);
+	idle.server = NULL;
+	assert_closed(&idle);
+	s = cprom_server_open(text, .registry = small);
+	assert_non_null(s);
+	cprom_server_stop(s);
+	close(pipe_fds[1]);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	close(pipe_fds[0]);
+	disconnect(&c);
+	disconnect(&idle);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_request_gets_its_status_and_leaves_the_next_one_in_place),
+		cmocka_unit_test(a_request_split_at_every_byte_is_answered),
+		cmocka_unit_test(a_request_that_drips_in_is_answered),
+		cmocka_unit_test(pipelined_requests_are_answered_in_order),
+		cmocka_unit_test(a_long_target_is_414_and_long_fields_are_431),
+		cmocka_unit_test(a_client_that_waits_is_told_to_continue),
+		cmocka_unit_test(a_refusal_reaches_a_client_that_goes_on_sending),
+		cmocka_unit_test(a_half_closed_client_gets_its_answer),
+		cmocka_unit_test(a_small_page_has_a_length_for_get_and_head_alike),
+		cmocka_unit_test(
+			a_large_page_is_chunked_for_1_1_and_ends_with_the_connection_for_1_0),
+		cmocka_unit_test(http_1_0_is_kept_alive_only_on_request),
+		cmocka_unit_test(a_slow_reader_gets_the_whole_page_and_others_do_not_wait),
+		cmocka_unit_test(the_landing_page_links_to_the_metrics),
+		cmocka_unit_test(one_page_too_many_is_503_with_retry_after),
+		cmocka_unit_test(a_page_that_nobody_reads_makes_room_for_another),
+		cmocka_unit_test(a_reader_that_stops_is_cut_off),
+		cmocka_unit_test(a_head_that_does_not_end_is_408_and_silence_is_just_closed),
+		cmocka_unit_test(dripping_does_not_extend_the_head_deadline),
+		cmocka_unit_test(an_idle_connection_is_closed_after_its_time),
+		cmocka_unit_test(the_longest_idle_connection_makes_room),
+		cmocka_unit_test(slow_heads_in_every_place_do_not_keep_others_out),
+		cmocka_unit_test(answers_under_way_keep_their_places),
+		cmocka_unit_test(without_descriptors_the_server_waits_and_recovers),
+		cmocka_unit_test(a_taken_port_is_an_error_that_names_the_address),
+		cmocka_unit_test(options_out_of_range_are_errors),
+		cmocka_unit_test(options_of_an_older_program_are_honoured),
+		cmocka_unit_test(null_handles_are_harmless),
+		cmocka_unit_test(a_unix_socket_serves_and_is_removed_at_stop),
+		cmocka_unit_test(an_inherited_socket_is_served_and_closed_at_stop),
+		cmocka_unit_test(all_interfaces_take_ipv4),
+		cmocka_unit_test(a_handler_answers_other_paths),
+		cmocka_unit_test(the_descriptor_tells_when_to_step),
+		cmocka_unit_test(starting_and_stopping_leaves_no_descriptor),
+		cmocka_unit_test(the_thread_is_named_and_takes_no_signals),
+		cmocka_unit_test(stopping_lets_an_answer_under_way_finish),
+		cmocka_unit_test(stopping_does_not_wait_longer_than_it_may),
+		cmocka_unit_test(stopping_under_load_is_quick),
+		cmocka_unit_test(stopping_in_a_forked_child_leaves_the_parents_server_alone),
+		cmocka_unit_test(a_forked_child_does_not_hold_what_the_server_closes),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}

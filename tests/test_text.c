@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The text format: every byte of a head and of a line, and never more than was promised.
+ */
+#include "text.h"
+
+#include <cprom.h>
+#include <float.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "page.h"
+
+#define ROOM 65536 /* a multiple of the page size */
+
+static char *end_of_room; /* what lies behind cannot be written */
+
+static int
+make_room(void **state)
+{
+	char *room = mmap(NULL, 2 * ROOM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			  0);
+
+	(void)state;
+	if (room == MAP_FAILED || mprotect(room + ROOM, ROOM, PROT_NONE) == -1)
+		return -1;
+	end_of_room = room + ROOM;
+	return 0;
+}
+
+static int
+give_room_back(void **state)
+{
+	(void)state;
+	return munmap(end_of_room - ROOM, 2 * ROOM);
+}
+
+/* Writes the head into exactly the room that it asks for. */
+static void
+assert_head(const char *name, const char *help, const char *type, const char *expected)
+{
+	struct text_head h = {name, help, strlen(name), strlen(help), type};
+	char *p = end_of_room - cpromi_text_head_bound(&h);
+	size_t n = (size_t)(cpromi_text_head(p, &h) - p);
+
+	assert_true(n <= cpromi_text_head_bound(&h));
+	assert_int_equal(n, strlen(expected));
+	assert_memory_equal(p, expected, n);
+}
+
+static void
+assert_line(const struct text_line *l, const char *expected)
+{
+	char *p = end_of_room - cpromi_text_line_bound(l);
+	size_t n = (size_t)(cpromi_text_line(p, l) - p);
+
+	assert_true(n <= cpromi_text_line_bound(l));
+	assert_int_equal(n, strlen(expected));
+	assert_memory_equal(p, expected, n);
+}
+
+#define LINE(name_, suffix_, labels_, extra_, ...)                                                 \
+	(&(struct text_line){.name = name_,                                                        \
+			     .suffix = suffix_,                                                    \
+			     .labels = labels_,                                                    \
+			     .extra = extra_,                                                      \
+			     .name_length = strlen(name_),                                         \
+			     .suffix_length = strlen(suffix_),                                     \
+			     .labels_length = strlen(labels_),                                     \
+			     .extra_length = strlen(extra_),                                       \
+			     __VA_ARGS__})
+
+static void
+a_head_is_help_and_type(void **state)
+{
+	(void)state;
+	assert_head("up", "Is it up?", "gauge", "# HELP up Is it up?\n# TYPE up gauge\n");
+}
+
+static void
+help_escapes_backslash_and_line_feed_but_no_quote(void **state)
+{
+	(void)state;
+	assert_head("j_total", "by \"queue\".\nBackslash: \\", "counter",
+		    "# HELP j_total by \"queue\".\\nBackslash: \\\\\n# TYPE j_total counter\n");
+	assert_head("x", "\t\r\x01", "untyped", "# HELP x \t\r\x01\n# TYPE x untyped\n");
+}
+
+static void
+an_empty_help_is_a_head_all_the_same(void **state)
+{
+	(void)state;
+	assert_head("x", "", "summary", "# HELP x \n# TYPE x summary\n");
+}
+
+static void
+help_that_doubles_stays_in_its_bound(void **state)
+{
+	char help[8192], expected[2 * sizeof(help) + 64], *p = expected;
+
+	(void)state;
+	memset(help, '\\', sizeof(help) - 1);
+	help[sizeof(help) - 1] = '\0';
+	p = stpcpy(p, "# HELP x ");
+	memset(p, '\\', 2 * (sizeof(help) - 1));
+	strcpy(p + 2 * (sizeof(help) - 1), "\n# TYPE x histogram\n");
+	assert_head("x", help, "histogram", expected);
+}
+
+static void
+a_line_without_labels_has_no_braces(void **state)
+{
+	(void)state;
+	assert_line(LINE("x", "", "", "", .value = 3), "x 3\n");
+	assert_line(LINE("x", "_sum", "", "", .value = 0.5), "x_sum 0.5\n");
+}
+
+static void
+labels_and_the_bound_stand_in_braces_the_bound_last(void **state)
+{
+	(void)state;
+	assert_line(LINE("x", "", "a=\"b\"", "", .value = 1), "x{a=\"b\"} 1\n");
+	assert_line(LINE("x", "_bucket", "", "le=\"1\"", .value = 1), "x_bucket{le=\"1\"} 1\n");
+	assert_line(LINE("x", "_bucket", "a=\"b\",c=\"\"", "le=\"+Inf\"", .value = 1),
+		    "x_bucket{a=\"b\",c=\"\",le=\"+Inf\"} 1\n");
+}
+
+static void
+a_timestamp_follows_the_value(void **state)
+{
+	(void)state;
+	assert_line(LINE("x", "", "", "", .value = 1, .timestamp_ms = 1754006400123),
+		    "x 1 1754006400123\n");
+	assert_line(LINE("x", "", "a=\"b\"", "", .value = 1, .timestamp_ms = 1),
+		    "x{a=\"b\"} 1 1\n");
+}
+
+static void
+numbers_are_spelled_as_go_spells_them(void **state)
+{
+	(void)state;
+	assert_line(LINE("x", "", "", "", .value = NAN), "x NaN\n");
+	assert_line(LINE("x", "", "", "", .value = -NAN), "x NaN\n");
+	assert_line(LINE("x", "", "", "", .value = INFINITY), "x +Inf\n");
+	assert_line(LINE("x", "", "", "", .value = -INFINITY), "x -Inf\n");
+	assert_line(LINE("x", "", "", "", .value = -0.0), "x 0\n");
+	assert_line(LINE("x", "", "", "", .value = 1.5e7), "x 1.5e+07\n");
+}
+
+static void
+the_longest_numbers_stay_in_the_bound(void **state)
+{
+	(void)state;
+	assert_line(LINE("x", "", "", "", .value = -DBL_MAX, .timestamp_ms = INT64_MAX),
+		    "x -1.7976931348623157e+308 9223372036854775807\n");
+	assert_line(LINE("x", "", "a=\"\"", "le=\"1\"", .value = -2.2250738585072014e-308,
+			 .timestamp_ms = INT64_MAX),
+		    "x{a=\"\",le=\"1\"} -2.2250738585072014e-308 9223372036854775807\n");
+}
+
+static void
+the_worked_example_of_the_format_is_byte_exact(void **state)
+{
+	cprom_registry *r = cprom_registry_new();
+	cprom_counter *jobs;
+	cprom_histogram *wait, *x;
+
+	(void)state;
+	jobs = cprom_counter_new("jobs_done_total", "Jobs finished, by \"queue\".\nBackslash: \\",
+				 .registry = r, .labels = CPROM_LABELS("queue"));
+	cprom_counter_add(cprom_labels(jobs, "a\"b"), 12);
+	cprom_counter_add(cprom_labels(jobs, "c:\\tmp"), 1.5e7);
+	wait = cprom_histogram_new("wait_seconds", "Queue wait.", .registry = r,
+				   .labels = CPROM_LABELS("queue"),
+				   .buckets = CPROM_BUCKETS(0.25, 1));
+	x = cprom_labels(wait, "x");
+	cprom_histogram_observe(x, 0.125);
+	cprom_histogram_observe_many(x, 0.25, 2);
+	cprom_histogram_observe(x, 0.75);
+	cprom_histogram_observe(x, 1);
+	cprom_histogram_observe(x, 2.5);
+	assert_page(r, "# HELP jobs_done_total Jobs finished, by \"queue\".\\nBackslash: \\\\\n"
+		       "# TYPE jobs_done_total counter\n"
+		       "jobs_done_total{queue=\"a\\\"b\"} 12\n"
+		       "jobs_done_total{queue=\"c:\\\\tmp\"} 1.5e+07\n"
+		       "# HELP wait_seconds Queue wait.\n"
+		       "# TYPE wait_seconds histogram\n"
+		       "wait_seconds_bucket{queue=\"x\",le=\"0.25\"} 3\n"
+		       "wait_seconds_bucket{queue=\"x\",le=\"1\"} 5\n"
+		       "wait_seconds_bucket{queue=\"x\",le=\"+Inf\"} 6\n"
+		       "wait_seconds_sum{queue=\"x\"} 4.875\n"
+		       "wait_seconds_count{queue=\"x\"} 6\n");
+	cprom_registry_free(r);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_head_is_help_and_type),
+		cmocka_unit_test(help_escapes_backslash_and_line_feed_but_no_quote),
+		cmocka_unit_test(an_empty_help_is_a_head_all_the_same),
+		cmocka_unit_test(help_that_doubles_stays_in_its_bound),
+		cmocka_unit_test(a_line_without_labels_has_no_braces),
+		cmocka_unit_test(labels_and_the_bound_stand_in_braces_the_bound_last),
+		cmocka_unit_test(a_timestamp_follows_the_value),
+		cmocka_unit_test(numbers_are_spelled_as_go_spells_them),
+		cmocka_unit_test(the_longest_numbers_stay_in_the_bound),
+		cmocka_unit_test(the_worked_example_of_the_format_is_byte_exact),
+	};
+
+	return cmocka_run_group_tests(tests, make_room, give_room_back);
+}
