@@ -33,8 +33,9 @@ check_ascending(const char *name, const char *what, const cprom_doubles *d)
 		if (d->items[i] != d->items[i])
 			return cpromi_fail(EINVAL, "%s: a %s is not a number", name, what);
 		if (i > 0 && !(d->items[i - 1] < d->items[i]))
-			return cpromi_fail(EINVAL, "%s: the %ss do not ascend: %s is followed by %s", name, what,
-					   spell(d->items[i - 1]).text, spell(d->items[i]).text);
+			return cpromi_fail(
+				EINVAL, "%s: the %ss do not ascend: %s is followed by %s", name,
+				what, spell(d->items[i - 1]).text, spell(d->items[i]).text);
 	}
 	return 0;
 }
@@ -42,14 +43,16 @@ check_ascending(const char *name, const char *what, const cprom_doubles *d)
 static int
 too_many(const char *name, const char *what, int limit)
 {
-	return cpromi_fail(EINVAL, "%s: more than %d %s", name == NULL ? "(null)" : name, limit, what);
+	return cpromi_fail(EINVAL, "%s: more than %d %s", name == NULL ? "(null)" : name, limit,
+			   what);
 }
 
 int
 cpromi_bounds_check(const char *name, cprom_doubles *b)
 {
 	if (b->items == NULL)
-		return cpromi_fail(EINVAL, "%s: the buckets are NULL", name == NULL ? "(null)" : name);
+		return cpromi_fail(EINVAL, "%s: the buckets are NULL",
+				   name == NULL ? "(null)" : name);
 	/* First of all: a count that is a mistake would have us read what is not there. */
 	if (b->count > CPROM_MAX_BUCKETS + 1)
 		return too_many(name, "buckets", CPROM_MAX_BUCKETS);
@@ -64,7 +67,8 @@ int
 cpromi_quantiles_check(const char *name, const cprom_doubles *q)
 {
 	if (q->items == NULL && q->count > 0)
-		return cpromi_fail(EINVAL, "%s: the quantiles are NULL", name == NULL ? "(null)" : name);
+		return cpromi_fail(EINVAL, "%s: the quantiles are NULL",
+				   name == NULL ? "(null)" : name);
 	if (q->count > CPROM_MAX_QUANTILES)
 		return too_many(name, "quantiles", CPROM_MAX_QUANTILES);
 	if (check_ascending(name, "quantile", q) == -1)
@@ -146,7 +150,8 @@ cprom_exponential_buckets_range(double min, double max, size_t count, double *ou
 {
 	double factor;
 
-	if (!(min > 0 && max > min && max < __builtin_inf() && max / min < __builtin_inf()) || count < 2)
+	if (!(min > 0 && max > min && max < __builtin_inf() && max / min < __builtin_inf()) ||
+	    count < 2)
 		return finish("cprom_exponential_buckets_range", out, count, false);
 	factor = root(max / min, count - 1);
 	for (size_t i = 0; i < count && out != NULL; i++)

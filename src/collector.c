@@ -16,7 +16,8 @@ cprom_collector_create(const cprom_collector_options *from)
 	cprom_collector_options o = {0};
 	struct family_spec spec = {.shape = shape};
 
-	if (from == NULL || from->size < offsetof(cprom_collector_options, arg) || from->size > 4096) {
+	if (from == NULL || from->size < offsetof(cprom_collector_options, arg) ||
+	    from->size > 4096) {
 		cpromi_fail(EINVAL, "collector options without their size");
 		return NULL;
 	}
@@ -39,8 +40,8 @@ cprom_collector_unregister(cprom_collector *c)
 	struct epoch_guard g;
 	bool removed;
 
-	if (f == NULL || f->handle.kind != HANDLE_FAMILY || f->handle.type != CPROMI_TYPE_COLLECTOR ||
-	    !cpromi_epoch_enter(&f->registry->epoch, &g))
+	if (f == NULL || f->handle.kind != HANDLE_FAMILY ||
+	    f->handle.type != CPROMI_TYPE_COLLECTOR || !cpromi_epoch_enter(&f->registry->epoch, &g))
 		return;
 	removed = cpromi_family_remove(f);
 	cpromi_epoch_leave(&g);

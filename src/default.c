@@ -25,8 +25,8 @@ cprom_registry_create(const cprom_registry_options *o)
 {
 	cprom_registry *r = cpromi_registry_open(o);
 
-	if (r != NULL && o->size > offsetof(cprom_registry_options, self_metrics) && o->self_metrics &&
-	    show(r, cpromi_self_collect) == -1) {
+	if (r != NULL && o->size > offsetof(cprom_registry_options, self_metrics) &&
+	    o->self_metrics && show(r, cpromi_self_collect) == -1) {
 		cprom_registry_free(r);
 		return NULL;
 	}

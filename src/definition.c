@@ -12,7 +12,8 @@
 const char *
 cpromi_type_name(uint32_t type)
 {
-	static const char *const names[] = {"", "counter", "gauge", "histogram", "summary", "untyped"};
+	static const char *const names[] = {"",          "counter", "gauge",
+					    "histogram", "summary", "untyped"};
 
 	return type < array_len(names) ? names[type] : "collector";
 }
@@ -47,7 +48,8 @@ check_label(const struct common_options *o, size_t i)
 		return cpromi_fail(EINVAL, "%s: the label name \"%s\" is reserved", o->name, name);
 	for (size_t j = 0; j < i; j++)
 		if (strcmp(nth_label(o, j), name) == 0)
-			return cpromi_fail(EINVAL, "%s: the label \"%s\" is named twice", o->name, name);
+			return cpromi_fail(EINVAL, "%s: the label \"%s\" is named twice", o->name,
+					   name);
 	return 0;
 }
 
@@ -70,8 +72,9 @@ check_labels(const struct common_options *o)
 		const char *value = o->const_labels.items[2 * i + 1];
 
 		if (value == NULL || !cpromi_utf8_valid(value, strlen(value)))
-			return cpromi_fail(EINVAL, "%s: the value of the constant label \"%s\" is not UTF-8",
-					   o->name, o->const_labels.items[2 * i]);
+			return cpromi_fail(
+				EINVAL, "%s: the value of the constant label \"%s\" is not UTF-8",
+				o->name, o->const_labels.items[2 * i]);
 	}
 	return 0;
 }

@@ -26,7 +26,8 @@ membarrier(int command)
 void
 cpromi_epoch_after_fork(void)
 {
-	store_relaxed(&cpromi_epoch_membarrier, membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED));
+	store_relaxed(&cpromi_epoch_membarrier,
+		      membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED));
 }
 
 void

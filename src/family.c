@@ -128,7 +128,8 @@ unmake(struct family *f)
 	if (f->def != NULL)
 		cpromi_region_free(&r->region, f->def, f->def->bytes);
 	cpromi_index_free(&f->index, &r->region);
-	store_release(&f->next, FAMILY_REMOVED); /* for handles of one that had this memory before */
+	store_release(&f->next,
+		      FAMILY_REMOVED); /* for handles of one that had this memory before */
 	cpromi_stack_push(&r->region, &r->free_families[free_stack(f->handle.type)], f);
 }
 
@@ -194,8 +195,8 @@ compare(struct family *f, const struct family_spec *spec, const struct shape *sh
 		difference = cpromi_definition_difference(f, spec, shape);
 		*same = difference == NULL;
 		return *same ? 0
-			     : cpromi_fail(EEXIST, "%s is registered already as a %s: %s differ%s", name,
-					   cpromi_type_name(f->handle.type), difference,
+			     : cpromi_fail(EEXIST, "%s is registered already as a %s: %s differ%s",
+					   name, cpromi_type_name(f->handle.type), difference,
 					   difference[strlen(difference) - 1] == 's' ? "" : "s");
 	}
 	if (cpromi_names_collide(spec->shape.type, name, f->handle.type, f->def->name))
@@ -459,8 +460,8 @@ cpromi_family_after(struct cprom_registry *r, struct family *hint, uint64_t tick
 	for (; f != NULL; f = family_at(load_acquire(&f->next))) {
 		uint64_t birth = load_acquire(&f->birth);
 
-		if (load_relaxed(&f->ticket) > ticket && !cpromi_family_is_removed(f) && birth != 0 &&
-		    birth <= birth_limit)
+		if (load_relaxed(&f->ticket) > ticket && !cpromi_family_is_removed(f) &&
+		    birth != 0 && birth <= birth_limit)
 			return f;
 	}
 	return NULL;

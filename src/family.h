@@ -41,7 +41,7 @@ struct definition {
 	uint32_t name_length;
 	uint32_t help_length;
 	uint32_t label_count;
-	uint32_t leads_length;   /* of all leads */
+	uint32_t leads_length;     /* of all leads */
 	const char *const *labels; /* names */
 	const struct lead *leads;
 	const char *const_labels; /* as they stand in a line, without a comma behind */
@@ -61,7 +61,7 @@ struct family {
 	struct series *overflow; /* if there are; in the index since its first use */
 	struct index index;
 	region_ref self;
-	pid_t process; /* that registered it */
+	pid_t process;   /* that registered it */
 	atomic_u32 live; /* series in the index, the overflow series aside */
 	uint32_t max_series;
 	double (*callback)(void *arg);

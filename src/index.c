@@ -58,7 +58,8 @@ pop(struct index *x)
 
 	while ((uint32_t)old != 0) {
 		uintptr_t link = load_relaxed(word_of(x, (uint32_t)old - 1));
-		uint64_t next = (old & ~(uint64_t)UINT32_MAX) + ((uint64_t)1 << 32) + (uint32_t)(link >> 1);
+		uint64_t next = (old & ~(uint64_t)UINT32_MAX) + ((uint64_t)1 << 32) +
+				(uint32_t)(link >> 1);
 
 		if (cas_acq_rel(&x->free, &old, next)) {
 			sub_relaxed(&x->free_count, 1);

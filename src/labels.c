@@ -74,7 +74,8 @@ has_values(const struct node *n, const void *arg)
 
 		if (!eat(&p, end, d->leads[i].bytes, d->leads[i].length))
 			return false;
-		if (s->text->escaped ? !eat_escaped(&p, end, value) : !eat(&p, end, value, strlen(value)))
+		if (s->text->escaped ? !eat_escaped(&p, end, value)
+				     : !eat(&p, end, value, strlen(value)))
 			return false;
 	}
 	return end - p == 1;
@@ -242,11 +243,11 @@ check_values(const struct family *f, cprom_strings values)
 
 	for (size_t i = 0; i < values.count; i++)
 		if (!cpromi_utf8_valid(values.items[i], strlen(values.items[i])))
-			return cpromi_fail(EINVAL, "%s: the value of the label \"%s\" is not UTF-8", d->name,
-					   d->labels[i]);
+			return cpromi_fail(EINVAL, "%s: the value of the label \"%s\" is not UTF-8",
+					   d->name, d->labels[i]);
 	if (text_length(d, values, &escaped) > CPROM_MAX_LABEL_BYTES)
-		return cpromi_fail(EINVAL, "%s: the label values are longer than %d bytes in all", d->name,
-				   CPROM_MAX_LABEL_BYTES);
+		return cpromi_fail(EINVAL, "%s: the label values are longer than %d bytes in all",
+				   d->name, CPROM_MAX_LABEL_BYTES);
 	return 0;
 }
 
@@ -313,8 +314,8 @@ create(struct family *f, const struct values_key *key)
 static struct series *
 find(struct family *f, const struct values_key *key)
 {
-	struct node *n = cpromi_table_find(&f->registry->table, hash_values(f, key->values), has_values,
-					   key);
+	struct node *n = cpromi_table_find(&f->registry->table, hash_values(f, key->values),
+					   has_values, key);
 
 	return n == NULL ? NULL : series_of_node(n);
 }
@@ -327,11 +328,12 @@ check_count(const struct family *f, cprom_strings values)
 
 	if (values.count != d->label_count || (values.items == NULL && values.count > 0))
 		return cpromi_fail(EINVAL, "%s has %u labels, %zu values were given", d->name,
-				   (unsigned)d->label_count, values.items == NULL ? 0 : values.count);
+				   (unsigned)d->label_count,
+				   values.items == NULL ? 0 : values.count);
 	for (size_t i = 0; i < values.count; i++)
 		if (UNLIKELY(values.items[i] == NULL))
-			return cpromi_fail(EINVAL, "%s: the value of the label \"%s\" is NULL", d->name,
-					   d->labels[i]);
+			return cpromi_fail(EINVAL, "%s: the value of the label \"%s\" is NULL",
+					   d->name, d->labels[i]);
 	return 0;
 }
 
@@ -419,7 +421,8 @@ cpromi_series_remove(struct family *f, struct series *s)
 
 /* Calls remove for each series that holds; how many were removed. */
 static ssize_t
-remove_where(struct family *f, bool (*holds)(const struct series *s, const void *arg), const void *arg)
+remove_where(struct family *f, bool (*holds)(const struct series *s, const void *arg),
+	     const void *arg)
 {
 	ssize_t removed = 0;
 
@@ -508,7 +511,8 @@ has_value(const struct series *s, const void *arg)
 }
 
 static int
-set_matching(struct matching_key *key, const struct definition *d, const char *label, const char *value)
+set_matching(struct matching_key *key, const struct definition *d, const char *label,
+	     const char *value)
 {
 	if (label == NULL || value == NULL)
 		return cpromi_fail(EINVAL, "%s: the label or its value is NULL", d->name);

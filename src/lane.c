@@ -78,7 +78,8 @@ is_alive(uint64_t owner)
 	int saved = errno;
 	bool alive;
 
-	if (process == getpid() && (owner & ~REAPING) >> (2 * ID_BITS) != process_tag >> (2 * ID_BITS))
+	if (process == getpid() &&
+	    (owner & ~REAPING) >> (2 * ID_BITS) != process_tag >> (2 * ID_BITS))
 		return false; /* one that had our number before us */
 	alive = syscall(SYS_tgkill, process, (pid_t)(owner & ID_MASK), 0) == 0 || errno != ESRCH;
 	errno = saved;
@@ -416,7 +417,8 @@ enter_table(struct lanes *l)
 	for (uint32_t tried = 0; tried < SLOTS; tried++) {
 		uint32_t i = (first + tried) % SLOTS;
 		uint64_t state = load_acquire(&slots[i].state);
-		uint64_t uses = (state >> (32 + SLOT_BITS)) % MAX_USES + 1; /* never 0: no number is */
+		uint64_t uses = (state >> (32 + SLOT_BITS)) % MAX_USES +
+				1; /* never 0: no number is */
 		uint64_t number = uses << SLOT_BITS | i;
 
 		if ((state & (ALIVE | HOLDERS)) != 0)

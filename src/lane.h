@@ -37,7 +37,7 @@
 
 struct seat {
 	_Alignas(CACHE_LINE) atomic_u64 owner; /* L1, L2; 0: free */
-	atomic_u64 epoch;                       /* written by the owner; 0: outside */
+	atomic_u64 epoch;                      /* written by the owner; 0: outside */
 };
 
 /* A row of seats; rows are only ever appended. */

@@ -37,7 +37,8 @@ cpromi_region_create(uint64_t limit, bool shared, size_t header_bytes)
 	struct region *r;
 	uint64_t start;
 
-	if (limit < REGION_FIRST_BYTES || limit > REGION_MAX_BYTES || header_bytes > REGION_FIRST_BYTES) {
+	if (limit < REGION_FIRST_BYTES || limit > REGION_MAX_BYTES ||
+	    header_bytes > REGION_FIRST_BYTES) {
 		errno = EINVAL;
 		return NULL;
 	}
@@ -151,7 +152,8 @@ cpromi_stack_push(const struct region *r, atomic_u64 *head, void *object)
 		*(volatile uint32_t *)object = (uint32_t)old;
 		/* Release: what was done to the object comes first. Pairs with the
 		 * acquire in pop. */
-	} while (!cas_acq_rel(head, &old, (old & ~(uint64_t)UINT32_MAX) + ((uint64_t)1 << 32) + ref));
+	} while (!cas_acq_rel(head, &old,
+			      (old & ~(uint64_t)UINT32_MAX) + ((uint64_t)1 << 32) + ref));
 }
 
 void *
@@ -163,7 +165,8 @@ cpromi_stack_pop(const struct region *r, atomic_u64 *head)
 		void *object = cpromi_region_at(r, (uint32_t)old);
 		uint32_t next = peek_u32(object);
 
-		if (cas_acq_rel(head, &old, (old & ~(uint64_t)UINT32_MAX) + ((uint64_t)1 << 32) + next))
+		if (cas_acq_rel(head, &old,
+				(old & ~(uint64_t)UINT32_MAX) + ((uint64_t)1 << 32) + next))
 			return object;
 	}
 	return NULL;
@@ -178,7 +181,7 @@ class_of(size_t size, size_t *rounded)
 	if (size <= 16 * REGION_SMALL_CLASSES) {
 		unsigned class = size == 0 ? 0 : (unsigned)((size - 1) / 16);
 
-		*rounded = ((size_t)class + 1) * 16;
+		*rounded = ((size_t) class + 1) * 16;
 		return class;
 	}
 	while ((size_t)1 << log2 < size)

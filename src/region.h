@@ -86,7 +86,8 @@ cpromi_region_at(const struct region *r, region_ref ref)
 
 	if (ref == 0)
 		return NULL;
-	return (char *)load_acquire(&r->segments[segment]) + (offset - region_segment_start(segment));
+	return (char *)load_acquire(&r->segments[segment]) +
+	       (offset - region_segment_start(segment));
 }
 
 /*

@@ -9,17 +9,20 @@
 #include <errno.h>
 #include <unistd.h>
 
-_Static_assert(sizeof(struct cprom_registry) + CACHE_LINE < REGION_FIRST_BYTES, "a registry fits its first segment");
+_Static_assert(sizeof(struct cprom_registry) + CACHE_LINE < REGION_FIRST_BYTES,
+	       "a registry fits its first segment");
 _Static_assert(offsetof(struct cprom_registry, region) == 0, "a region starts with itself");
-_Static_assert(offsetof(struct series, handle.link) == 0 && offsetof(struct family, handle.link) == 0,
+_Static_assert(offsetof(struct series, handle.link) == 0 &&
+		       offsetof(struct family, handle.link) == 0,
 	       "retired objects are linked at their start");
 
 /* An object that no reader can see any more: a series or a family. */
 static void
 reclaim(struct epoch *e, void *object)
 {
-	struct cprom_registry *r =
-		(struct cprom_registry *)((char *)e - offsetof(struct cprom_registry, epoch));
+	struct cprom_registry *r = (struct cprom_registry *)((char *)e -
+							     offsetof(struct cprom_registry,
+								      epoch));
 	struct handle *h = object;
 
 	if (h->kind == HANDLE_FAMILY)
@@ -45,7 +48,8 @@ complete(cprom_registry_options *o)
 static cprom_registry *
 make(const cprom_registry_options *o)
 {
-	struct region *region = cpromi_region_create(o->max_bytes, o->shared != 0, sizeof(cprom_registry));
+	struct region *region = cpromi_region_create(o->max_bytes, o->shared != 0,
+						     sizeof(cprom_registry));
 	cprom_registry *r = (cprom_registry *)region;
 
 	if (region == NULL) {
@@ -53,8 +57,9 @@ make(const cprom_registry_options *o)
 		return NULL;
 	}
 	if (cpromi_lanes_open(&r->lanes, region, o->max_lanes) == -1) {
-		cpromi_fail(errno, errno == ENFILE ? "there are %d registries already"
-						   : "no memory for the lanes of one of %d registries",
+		cpromi_fail(errno,
+			    errno == ENFILE ? "there are %d registries already"
+					    : "no memory for the lanes of one of %d registries",
 			    CPROM_MAX_REGISTRIES);
 		cpromi_region_destroy(region);
 		return NULL;
@@ -78,7 +83,8 @@ cpromi_registry_open(const cprom_registry_options *o)
 	}
 	memcpy(&own, o, o->size < sizeof(own) ? o->size : sizeof(own));
 	if (!complete(&own)) {
-		cpromi_fail(EINVAL, "a registry takes %llu bytes to 32 GiB, at most %d series and %d lanes",
+		cpromi_fail(EINVAL,
+			    "a registry takes %llu bytes to 32 GiB, at most %d series and %d lanes",
 			    (unsigned long long)REGION_FIRST_BYTES, INT32_MAX, CPROM_MAX_LANES);
 		return NULL;
 	}

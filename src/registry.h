@@ -10,11 +10,11 @@
 
 /* What the library's own metrics count beside dropped updates. */
 enum self_count {
-	SELF_LABELS_REJECTED,      /* label values that were not valid */
-	SELF_OVERFLOWS,            /* look-ups that got the overflow series */
+	SELF_LABELS_REJECTED, /* label values that were not valid */
+	SELF_OVERFLOWS,       /* look-ups that got the overflow series */
 	SELF_REGISTRATIONS_FAILED,
 	SELF_COLLECTORS_FAILED,
-	SELF_SAMPLES_INVALID,      /* of collectors */
+	SELF_SAMPLES_INVALID, /* of collectors */
 	SELF_SAMPLES_DUPLICATE,
 	SELF_COUNTS
 };
@@ -25,14 +25,14 @@ struct cprom_registry {
 	struct epoch epoch;
 	struct table table;
 	struct hash_key key;
-	atomic_ptr families;      /* the list's head */
+	atomic_ptr families;                    /* the list's head */
 	atomic_u64 free_families[FAMILY_TYPES]; /* stacks */
 	atomic_ptr shapes;
-	atomic_u64 births;  /* of series and families, in order of publication */
-	atomic_u64 tickets; /* of families */
+	atomic_u64 births;         /* of series and families, in order of publication */
+	atomic_u64 tickets;        /* of families */
 	atomic_u64 last_collector; /* highest ticket of a collector; set before its birth */
-	atomic_u32 series;  /* live */
-	atomic_u32 family_count; /* live, without collectors */
+	atomic_u32 series;         /* live */
+	atomic_u32 family_count;   /* live, without collectors */
 	uint32_t max_series;
 	pid_t process; /* that made it */
 	atomic_u64 drops[DROP_REASONS];

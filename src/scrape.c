@@ -14,11 +14,11 @@
  * Callbacks and collectors run outside of the epoch: they may take their time, and
  * call anything.
  */
+#include "clock.h"
 #include "definition.h"
 #include "error.h"
 #include "sink.h"
 #include "sketch.h"
-#include "clock.h"
 #include "text.h"
 
 #include <errno.h>
@@ -37,8 +37,9 @@ struct cprom_scrape {
 	struct buffer pending; /* spelled, not read yet: a stage or a collector's spool */
 	size_t pending_read;
 	uint64_t last_collector; /* no collector behind this ticket */
-	struct buffer names;   /* type and name of the families shown, as far as a collector follows */
-	struct buffer values;  /* doubles: one per line of a series */
+	struct buffer
+		names; /* type and name of the families shown, as far as a collector follows */
+	struct buffer values; /* doubles: one per line of a series */
 };
 
 /* What one step did. */
@@ -365,13 +366,13 @@ walk(cprom_scrape *s, struct target *t)
 ssize_t
 cprom_scrape_read(cprom_scrape *s, void *buf, size_t n)
 {
-	struct target t = {buf, (char *)buf + n};
+	struct target t;
 	enum step done;
 
 	if (s == NULL || (buf == NULL && n > 0))
 		return cpromi_fail(EINVAL, "there is no scrape, or no buffer, to read");
-	if (n > PTRDIFF_MAX)
-		t.end = (char *)buf + PTRDIFF_MAX;
+	t.p = buf;
+	t.end = t.p + (n > PTRDIFF_MAX ? PTRDIFF_MAX : n);
 	take_pending(s, &t);
 	while (t.p < t.end && !s->at_end && !s->failed) {
 		done = walk(s, &t);

@@ -74,8 +74,8 @@ cpromi_self_collect(cprom_sink *out, void *arg)
 	    r->max_series);
 	one(out, CPROM_TYPE_GAUGE, "cprom_memory_bytes", "Memory that the registry has handed out.",
 	    (double)load_relaxed(&r->region.used));
-	one(out, CPROM_TYPE_GAUGE, "cprom_memory_limit_bytes", "Memory that the registry may hand out.",
-	    (double)r->region.limit);
-	one(out, CPROM_TYPE_GAUGE, "cprom_lanes", "Most threads that ever counted in lanes of their own.",
-	    load_relaxed(&r->lanes.used));
+	one(out, CPROM_TYPE_GAUGE, "cprom_memory_limit_bytes",
+	    "Memory that the registry may hand out.", (double)r->region.limit);
+	one(out, CPROM_TYPE_GAUGE, "cprom_lanes",
+	    "Most threads that ever counted in lanes of their own.", load_relaxed(&r->lanes.used));
 }

@@ -15,8 +15,8 @@ struct text {
 	char bytes[];
 };
 
-#define SLOT_NONE 0             /* not in its family's index yet */
-#define SLOT_GONE UINT32_MAX    /* removed; never to be in the index again */
+#define SLOT_NONE 0          /* not in its family's index yet */
+#define SLOT_GONE UINT32_MAX /* removed; never to be in the index again */
 
 /*
  * Life: made private (text, family, hash) → inserted in the table → given a birth
@@ -29,12 +29,13 @@ struct series {
 	struct handle handle;
 	struct node node;
 	region_ref family;
-	atomic_u32 slot;  /* place in the family's index + 1 */
+	atomic_u32 slot;   /* place in the family's index + 1 */
 	struct text *text; /* NULL: no labels */
 	atomic_u64 birth;  /* order of creation in the registry, from 1; 0: not published yet */
 };
 
-_Static_assert(sizeof(void *) != 8 || sizeof(struct series) == CACHE_LINE, "a series is one cache line");
+_Static_assert(sizeof(void *) != 8 || sizeof(struct series) == CACHE_LINE,
+	       "a series is one cache line");
 
 static inline struct series *
 series_of_node(struct node *n)

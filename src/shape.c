@@ -293,7 +293,8 @@ cpromi_shape_give(struct handle *h)
 static uintptr_t
 make_block(struct chunk *c, atomic_ptr *at)
 {
-	uintptr_t block = (uintptr_t)cpromi_region_carve(c->shape->region, block_bytes(c), CACHE_LINE);
+	uintptr_t block = (uintptr_t)cpromi_region_carve(c->shape->region, block_bytes(c),
+							 CACHE_LINE);
 	uintptr_t there = 0;
 
 	/* Release: zeroed before it is seen. Pairs with load_acquire in cpromi_cells(). */

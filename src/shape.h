@@ -56,19 +56,19 @@ struct shape {
 	struct lanes *lanes;
 	atomic_u64 *drops; /* the registry's counts of dropped updates */
 	uint32_t type;
-	uint32_t run;    /* cells of a series */
+	uint32_t run; /* cells of a series */
 	uint32_t planes;
-	bool has_lanes;  /* a gauge has lane 0 alone */
-	bool snapshot;   /* cell 0 is a sequence word, cell 1 a sum: see cpromi_snapshot() */
+	bool has_lanes;   /* a gauge has lane 0 alone */
+	bool snapshot;    /* cell 0 is a sequence word, cell 1 a sum: see cpromi_snapshot() */
 	atomic_u64 free;  /* stack of series */
 	atomic_u64 spare; /* stack of chunks that lost the race to be the next one */
 	atomic_ptr chunk; /* the one that new series are carved from */
 	atomic_u32 chunks;
 	struct chunk *none; /* of no series: what the handle of a family points to */
-	uint32_t slices;   /* of a summary's window, else 0 */
-	uint64_t slice_ns; /* length of one */
+	uint32_t slices;    /* of a summary's window, else 0 */
+	uint64_t slice_ns;  /* length of one */
 	struct shape *leaf; /* of a summary's sketch */
-	size_t count;        /* bounds */
+	size_t count;       /* bounds */
 	const double *bounds;
 	const struct bound_text *texts; /* count of them, and for a histogram le="+Inf" */
 };
@@ -207,13 +207,7 @@ cpromi_snapshot_add(atomic_u64 *cells, size_t count, uint64_t n, double sum)
 }
 
 /* Why an update was dropped, as the library's own metrics count it. */
-enum drop_reason {
-	DROP_NAN,
-	DROP_NEGATIVE,
-	DROP_INFINITE,
-	DROP_NOT_A_SERIES,
-	DROP_REASONS
-};
+enum drop_reason { DROP_NAN, DROP_NEGATIVE, DROP_INFINITE, DROP_NOT_A_SERIES, DROP_REASONS };
 
 /* Counts a dropped update. h is not NULL. */
 void cpromi_drop(const struct handle *h, enum drop_reason why) COLD;

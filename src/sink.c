@@ -42,7 +42,8 @@ static bool
 is_emitted(const struct buffer *names, uint32_t type, const char *name)
 {
 	for (size_t i = 0; i < names->length; i += 1 + strlen(names->bytes + i + 1) + 1)
-		if (cpromi_names_collide(type, name, (unsigned char)names->bytes[i], names->bytes + i + 1))
+		if (cpromi_names_collide(type, name, (unsigned char)names->bytes[i],
+					 names->bytes + i + 1))
 			return true;
 	return false;
 }
@@ -69,7 +70,8 @@ check_family(cprom_sink *out, cprom_type type, const char *name, const char *hel
 	else if (!cpromi_metric_name_valid(name))
 		cpromi_fail(EINVAL, "\"%s\" is not a metric name", name == NULL ? "(null)" : name);
 	else if (help == NULL || !cpromi_utf8_valid(help, strlen(help)))
-		cpromi_fail(EINVAL, "%s: the help text is %s", name, help == NULL ? "missing" : "not UTF-8");
+		cpromi_fail(EINVAL, "%s: the help text is %s", name,
+			    help == NULL ? "missing" : "not UTF-8");
 	else if (is_registered(out->registry, type, name) || is_emitted(out->names, type, name)) {
 		cpromi_fail(EEXIST, "%s is in the page already", name);
 		return refuse(out, SELF_SAMPLES_DUPLICATE);
@@ -110,7 +112,8 @@ label_valid(const cprom_sink *out, const char *name, const char *value)
 								 : "__name__";
 
 	return cpromi_label_name_valid(name) && strncmp(name, "__", 2) != 0 &&
-	       strcmp(name, reserved) != 0 && value != NULL && cpromi_utf8_valid(value, strlen(value));
+	       strcmp(name, reserved) != 0 && value != NULL &&
+	       cpromi_utf8_valid(value, strlen(value));
 }
 
 static int
@@ -121,7 +124,8 @@ check_labels(const cprom_sink *out, cprom_strings labels)
 	for (size_t i = 0; i + 1 < labels.count; i += 2) {
 		if (!label_valid(out, labels.items[i], labels.items[i + 1]))
 			return cpromi_fail(EINVAL, "%s: the label \"%s\" or its value is not valid",
-					   out->head.bytes, labels.items[i] == NULL ? "(null)" : labels.items[i]);
+					   out->head.bytes,
+					   labels.items[i] == NULL ? "(null)" : labels.items[i]);
 		for (size_t j = 0; j < i; j += 2)
 			if (strcmp(labels.items[i], labels.items[j]) == 0)
 				return cpromi_fail(EINVAL, "%s: the label \"%s\" is there twice",
@@ -281,7 +285,8 @@ enter_labels(cprom_sink *out, cprom_strings labels, size_t *length)
 	set = find_set(out, hash, text);
 	if (set->start != 0) {
 		out->labels.length = start;
-		cpromi_fail(EEXIST, "%s: a sample of these labels is in the page already", out->head.bytes);
+		cpromi_fail(EEXIST, "%s: a sample of these labels is in the page already",
+			    out->head.bytes);
 		return NULL;
 	}
 	*set = (struct label_set){hash, start + 1};
@@ -311,8 +316,8 @@ show_head(cprom_sink *out)
 
 /* One line; extra_label is NULL, "le" or "quantile". */
 static void
-line(cprom_sink *out, struct text_line *l, const char *suffix, double value, const char *extra_label,
-     double extra)
+line(cprom_sink *out, struct text_line *l, const char *suffix, double value,
+     const char *extra_label, double extra)
 {
 	char bound[16 + CPROMI_NUMBER_MAX];
 	char *p;
@@ -400,7 +405,8 @@ cprom_sink_add(cprom_sink *out, const cprom_sample *from)
 	struct text_line l = {0};
 	cprom_sample s = {0};
 
-	if (out == NULL || from == NULL || from->size < offsetof(cprom_sample, labels) || from->size > 4096)
+	if (out == NULL || from == NULL || from->size < offsetof(cprom_sample, labels) ||
+	    from->size > 4096)
 		return cpromi_fail(EINVAL, "a sample needs a sink and its size");
 	if (!out->open) {
 		cpromi_fail(EINVAL, "there is no valid family for the sample");
@@ -416,7 +422,9 @@ cprom_sink_add(cprom_sink *out, const cprom_sample *from)
 	l.name_length = strlen(l.name);
 	l.timestamp_ms = s.timestamp_ms;
 	sample_lines(out, &l, &s);
-	return out->spool->failed ? cpromi_fail(ENOMEM, "%s: no memory for it in this scrape", l.name) : 0;
+	return out->spool->failed
+		       ? cpromi_fail(ENOMEM, "%s: no memory for it in this scrape", l.name)
+		       : 0;
 }
 
 void

@@ -6,8 +6,8 @@
 
 #include "sketch_table.h"
 
-#define ZERO_KEY 131072     /* the middle of 18 bits */
-#define INDEX_SHIFT 34400   /* index -34400 would be ZERO_KEY; the smallest is -34367 */
+#define ZERO_KEY 131072      /* the middle of 18 bits */
+#define INDEX_SHIFT 34400    /* index -34400 would be ZERO_KEY; the smallest is -34367 */
 #define INFINITE_INDEX 32769 /* one above that of DBL_MAX */
 #define MANTISSA (((uint64_t)1 << 52) - 1)
 #define BIRTH_BITS 20
@@ -86,8 +86,9 @@ value_of(uint32_t key)
 
 	if (key == ZERO_KEY)
 		return 0;
-	return key > ZERO_KEY ? factor * cpromi_sketch_bound((int32_t)key - ZERO_KEY - INDEX_SHIFT)
-			      : -factor * cpromi_sketch_bound(ZERO_KEY - (int32_t)key - INDEX_SHIFT);
+	return key > ZERO_KEY
+		       ? factor * cpromi_sketch_bound((int32_t)key - ZERO_KEY - INDEX_SHIFT)
+		       : -factor * cpromi_sketch_bound(ZERO_KEY - (int32_t)key - INDEX_SHIFT);
 }
 
 /* ---- the tree -------------------------------------------------------------- */
@@ -236,7 +237,8 @@ cpromi_sketch_observe(const struct series *s, double v, uint64_t now_ns)
 		clear(counts_of(leaf->chunk->shape, cells, slot));
 		store_release(&cells[slot], stamp); /* pairs with load_acquire in add_slot() */
 	}
-	add_owned_release(&counts_of(leaf->chunk->shape, cells, slot)[key % SKETCH_LEAF_BUCKETS], 1);
+	add_owned_release(&counts_of(leaf->chunk->shape, cells, slot)[key % SKETCH_LEAF_BUCKETS],
+			  1);
 }
 
 /* ---- reading --------------------------------------------------------------- */
@@ -271,7 +273,8 @@ sum_leaf(const struct series *s, const struct handle *leaf, uint64_t slice, uint
 	for (unsigned lane = 0; lane < cpromi_lane_end(shape); lane++) {
 		atomic_u64 *cells = cpromi_cells(leaf, 0, lane);
 
-		for (uint64_t back = 0; cells != NULL && back + 1 < shape->slices && back <= slice; back++)
+		for (uint64_t back = 0; cells != NULL && back + 1 < shape->slices && back <= slice;
+		     back++)
 			add_slot(s, cells, slice - back, sums);
 	}
 	for (unsigned i = 0; i < SKETCH_LEAF_BUCKETS; i++)
@@ -321,7 +324,8 @@ rank_of(double q, uint64_t total)
 }
 
 void
-cpromi_sketch_quantiles(const struct series *s, const double *q, size_t n, uint64_t now_ns, double *out)
+cpromi_sketch_quantiles(const struct series *s, const double *q, size_t n, uint64_t now_ns,
+			double *out)
 {
 	uint64_t slice = now_ns / s->handle.chunk->shape->slice_ns;
 	uint64_t total = total_of(s, slice);
@@ -330,7 +334,8 @@ cpromi_sketch_quantiles(const struct series *s, const double *q, size_t n, uint6
 	double last = __builtin_nan("");
 	size_t i = 0;
 
-	for (uint32_t key = 0; i < n && (leaf = next_leaf(s, &key)) != NULL; key += SKETCH_LEAF_BUCKETS) {
+	for (uint32_t key = 0; i < n && (leaf = next_leaf(s, &key)) != NULL;
+	     key += SKETCH_LEAF_BUCKETS) {
 		sum_leaf(s, leaf, slice, sums);
 		for (uint32_t b = 0; b < SKETCH_LEAF_BUCKETS; b++) {
 			if (sums[b] == 0)

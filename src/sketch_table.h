@@ -12,6 +12,7 @@
 
 #include <stdint.h>
 
+/* clang-format off */
 static const uint64_t bound_mantissas[33] = {
 	0x0000000000000u, 0x059b0d3158574u, 0x0b5586cf9890fu, 0x11301d0125b50u,
 	0x172b83c7d517bu, 0x1d4873168b9aau, 0x2387a6e756238u, 0x29e9df51fdee1u,
@@ -30,5 +31,6 @@ static const uint8_t bucket_guess[64] = {
 	19, 20, 20, 21, 21, 22, 22, 22, 23, 23, 24, 24, 25, 25, 26, 26,
 	26, 27, 27, 28, 28, 28, 29, 29, 30, 30, 30, 31, 31, 31, 32, 32,
 };
+/* clang-format on */
 
 #endif

@@ -28,7 +28,8 @@ set_window(struct shape_key *key, const cprom_summary_options *o)
 	if (!(max_age > 0 && max_age <= MAX_AGE_SECONDS))
 		return cpromi_fail(EINVAL, "%s: max_age is not between 0 and 366 days", name);
 	if (slices > CPROM_MAX_AGE_BUCKETS)
-		return cpromi_fail(EINVAL, "%s: more than %d age buckets", name, CPROM_MAX_AGE_BUCKETS);
+		return cpromi_fail(EINVAL, "%s: more than %d age buckets", name,
+				   CPROM_MAX_AGE_BUCKETS);
 	key->slices = slices + 1;
 	key->slice_ns = (uint64_t)(max_age * 1e9 / slices);
 	if (key->slice_ns < MIN_SLICE_NS)
@@ -105,8 +106,10 @@ cprom_summary_quantile(const cprom_summary *m, double q)
 	const struct handle *h = (const struct handle *)m;
 	double value = __builtin_nan("");
 
-	if (h == NULL || h->kind != HANDLE_SERIES || h->chunk->shape->slices == 0 || !(q >= 0 && q <= 1))
+	if (h == NULL || h->kind != HANDLE_SERIES || h->chunk->shape->slices == 0 ||
+	    !(q >= 0 && q <= 1))
 		return value;
-	cpromi_sketch_quantiles((const struct series *)m, &q, 1, cpromi_monotonic_coarse_ns(), &value);
+	cpromi_sketch_quantiles((const struct series *)m, &q, 1, cpromi_monotonic_coarse_ns(),
+				&value);
 	return value;
 }

@@ -47,9 +47,9 @@ enum node_state { MARKER_EMPTY, MARKER_CLAIMED, MARKER_READY, NODE_SERIES };
 
 struct table {
 	struct epoch *epoch;
-	size_t node_offset; /* of a node in the object that is retired with it */
-	atomic_u32 bits;  /* log2 of the number of buckets */
-	atomic_u32 count; /* series, about */
+	size_t node_offset;                  /* of a node in the object that is retired with it */
+	atomic_u32 bits;                     /* log2 of the number of buckets */
+	atomic_u32 count;                    /* series, about */
 	atomic_ptr levels[TABLE_LEVELS + 1]; /* [k]: 2^(k-1) markers; set once */
 	struct node root;
 };
@@ -66,7 +66,8 @@ struct node *cpromi_table_find(struct table *t, uint32_t hash, table_match match
  * Links n, with its hash set, unless a node matches: then that one is returned
  * and n is still the caller's. Returns n if it was linked.
  */
-struct node *cpromi_table_insert(struct table *t, struct node *n, table_match match, const void *key);
+struct node *cpromi_table_insert(struct table *t, struct node *n, table_match match,
+				 const void *key);
 
 /* Removes the node; false if somebody else did. It is retired when it is unlinked. */
 bool cpromi_table_remove(struct table *t, struct node *n);

@@ -54,7 +54,8 @@ linear_buckets_are_the_same_width_apart(void **state)
 	EXACTLY(cprom_linear_buckets(0.25, 0.125, 4, out), 0.25, 0.375, 0.5, 0.625);
 	EXACTLY(cprom_linear_buckets(-1e300, 1e300, 3, out), -1e300, 0, 1e300);
 	EXACTLY(cprom_linear_buckets(42, -1, 1, out), 42);
-	NEARLY(cprom_linear_buckets(0.1, 0.1, 10, out), 3e-16, .1, .2, .3, .4, .5, .6, .7, .8, .9, 1);
+	NEARLY(cprom_linear_buckets(0.1, 0.1, 10, out), 3e-16, .1, .2, .3, .4, .5, .6, .7, .8, .9,
+	       1);
 }
 
 static void
@@ -73,8 +74,8 @@ static void
 a_range_begins_and_ends_as_told(void **state)
 {
 	(void)state;
-	EXACTLY(cprom_exponential_buckets_range(1, 1024, 11, out), 1, 2, 4, 8, 16, 32, 64, 128, 256, 512,
-		1024);
+	EXACTLY(cprom_exponential_buckets_range(1, 1024, 11, out), 1, 2, 4, 8, 16, 32, 64, 128, 256,
+		512, 1024);
 	EXACTLY(cprom_exponential_buckets_range(3, 5, 2, out), 3, 5);
 	EXACTLY(cprom_exponential_buckets_range(0.25, 4, 3, out), 0.25, 1, 4);
 	NEARLY(cprom_exponential_buckets_range(1, 100, 10, out), 4e-15, 1, 1.6681005372000588,
@@ -146,7 +147,8 @@ arguments_that_do_not_ascend_are_refused(void **state)
 	assert_refused(cprom_exponential_buckets_range(NAN, 1, 3, out), function, "ascending");
 	assert_refused(cprom_exponential_buckets_range(1, NAN, 3, out), function, "ascending");
 	assert_refused(cprom_exponential_buckets_range(1, INFINITY, 3, out), function, "ascending");
-	assert_refused(cprom_exponential_buckets_range(1, nextafter(1, 2), 3, out), function, "ascending");
+	assert_refused(cprom_exponential_buckets_range(1, nextafter(1, 2), 3, out), function,
+		       "ascending");
 	assert_refused(cprom_exponential_buckets_range(1, 2, 0, out), function, "no buckets");
 	assert_refused(cprom_exponential_buckets_range(1, 2, 3, NULL), function, "no buckets");
 }
@@ -195,7 +197,8 @@ quantiles_ascend_from_0_to_1(void **state)
 		many[i] = (double)i / 100;
 	refuse_quantiles((cprom_doubles){many, CPROM_MAX_QUANTILES + 1}, "64");
 	refuse_quantiles((cprom_doubles){many, SIZE_MAX}, "64");
-	assert_int_equal(cpromi_quantiles_check("lat", &(cprom_doubles){many, CPROM_MAX_QUANTILES}), 0);
+	assert_int_equal(cpromi_quantiles_check("lat", &(cprom_doubles){many, CPROM_MAX_QUANTILES}),
+			 0);
 }
 
 int

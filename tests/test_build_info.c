@@ -116,8 +116,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(the_texts_are_labels_of_a_one), TEST(only_given_texts_are_labels),
-		TEST(texts_are_escaped),             TEST(the_same_build_gives_the_same_gauge),
+		TEST(the_texts_are_labels_of_a_one),
+		TEST(only_given_texts_are_labels),
+		TEST(texts_are_escaped),
+		TEST(the_same_build_gives_the_same_gauge),
 		TEST(what_is_not_valid_is_an_error),
 	};
 

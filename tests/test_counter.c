@@ -192,8 +192,8 @@ a_callback_is_asked_at_every_scrape(void **state)
 	double value = 3;
 
 	(void)state;
-	assert_non_null(cprom_counter_new("cb_total", "Asked.", .registry = registry, .callback = deref,
-					  .arg = &value));
+	assert_non_null(cprom_counter_new("cb_total", "Asked.", .registry = registry,
+					  .callback = deref, .arg = &value));
 	assert_sample(registry, "cb_total", "3");
 	value = 4.5;
 	assert_sample(registry, "cb_total", "4.5");
@@ -207,8 +207,8 @@ a_callback_that_gives_no_count_is_left_out(void **state)
 	double value, before = sample(registry, invalid);
 
 	(void)state;
-	assert_non_null(cprom_counter_new("cb_total", "Asked.", .registry = registry, .callback = deref,
-					  .arg = &value));
+	assert_non_null(cprom_counter_new("cb_total", "Asked.", .registry = registry,
+					  .callback = deref, .arg = &value));
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
 		value = bad[i];
 		assert_false(has_sample(registry, "cb_total"));

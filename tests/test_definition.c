@@ -41,9 +41,10 @@ failed(void)
 static void
 metric_names_are_of_letters_digits_underscores_and_colons(void **state)
 {
-	static const char *const good[] = {"a", "Z", "_", ":", "a9", "_1:", "::", "process_x", "le"};
-	static const char *const bad[] = {"",    "9a",  "a-b",  "a b",     "a.b", "a{",  "\xc3\xa9",
-					  "a\n", " a",  "a\"b", "a\xff",   "-",   "1",   "a/b"};
+	static const char *const good[] = {"a",   "Z",  "_",         ":", "a9",
+					   "_1:", "::", "process_x", "le"};
+	static const char *const bad[] = {"",    "9a", "a-b",  "a b",   "a.b", "a{", "\xc3\xa9",
+					  "a\n", " a", "a\"b", "a\xff", "-",   "1",  "a/b"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)
@@ -100,7 +101,8 @@ names_may_be_as_long_as_the_header_says(void **state)
 	assert_reason(EINVAL, "g: \"nnn");
 	name[CPROM_MAX_NAME_BYTES] = '\0';
 	assert_non_null(cprom_gauge_new(name, "G.", .registry = registry));
-	assert_non_null(cprom_gauge_new("g", "G.", .registry = registry, .labels = CPROM_LABELS(name)));
+	assert_non_null(
+		cprom_gauge_new("g", "G.", .registry = registry, .labels = CPROM_LABELS(name)));
 }
 
 /* ---- labels --------------------------------------------------------------- */
@@ -134,11 +136,13 @@ labels_that_are_reserved_or_no_names_are_refused(void **state)
 	refuse_label(NULL, "(null)");
 	refuse_label("ok", "\"ok\" is named twice");
 	assert_null(cprom_counter_new("bad_total", "Not to be.", .registry = registry,
-				      .labels = CPROM_LABELS("a"), .const_labels = CPROM_LABELS("a", "v")));
+				      .labels = CPROM_LABELS("a"),
+				      .const_labels = CPROM_LABELS("a", "v")));
 	assert_reason(EINVAL, "\"a\" is named twice");
 	assert_false(has_sample(registry, "bad_total"));
-	assert_non_null(cprom_counter_new("good_total", "To be.", .registry = registry,
-					  .labels = CPROM_LABELS("_", "_a", "LE", "le_", "quantiles")));
+	assert_non_null(
+		cprom_counter_new("good_total", "To be.", .registry = registry,
+				  .labels = CPROM_LABELS("_", "_a", "LE", "le_", "quantiles")));
 }
 
 static void
@@ -194,13 +198,16 @@ there_may_be_as_many_labels_as_the_header_says(void **state)
 	assert_reason(EINVAL, "more than 64 labels");
 	assert_null(cprom_gauge_new("g", "G.", .registry = registry, .labels = {items, SIZE_MAX}));
 	assert_reason(EINVAL, "more than 64 labels");
-	assert_null(cprom_gauge_new("g", "G.", .registry = registry, .const_labels = {items, SIZE_MAX - 1}));
+	assert_null(cprom_gauge_new("g", "G.", .registry = registry,
+				    .const_labels = {items, SIZE_MAX - 1}));
 	assert_reason(EINVAL, "more than 64 labels");
 	g = cprom_gauge_new("g", "G.", .registry = registry, .labels = {items, CPROM_MAX_LABELS},
 			    .max_series = 1);
 	assert_non_null(g);
-	assert_non_null(cprom_metric_labels(CPROM_METRIC(g), (cprom_strings){items, CPROM_MAX_LABELS}));
-	assert_non_null(cprom_metric_labels(CPROM_METRIC(g), (cprom_strings){items + 1, CPROM_MAX_LABELS}));
+	assert_non_null(
+		cprom_metric_labels(CPROM_METRIC(g), (cprom_strings){items, CPROM_MAX_LABELS}));
+	assert_non_null(
+		cprom_metric_labels(CPROM_METRIC(g), (cprom_strings){items + 1, CPROM_MAX_LABELS}));
 }
 
 /* ---- texts ---------------------------------------------------------------- */
@@ -225,7 +232,8 @@ a_unit_is_a_name_and_empty_is_none(void **state)
 	assert_ptr_equal(cprom_gauge_new("g", "G.", .registry = registry, .unit = ""), g);
 	assert_null(cprom_gauge_new("h_seconds", "H.", .registry = registry, .unit = "sec onds"));
 	assert_reason(EINVAL, "\"sec onds\" is not a unit");
-	assert_non_null(cprom_gauge_new("h_seconds", "H.", .registry = registry, .unit = "seconds"));
+	assert_non_null(
+		cprom_gauge_new("h_seconds", "H.", .registry = registry, .unit = "seconds"));
 }
 
 /* ---- differences ---------------------------------------------------------- */
@@ -254,8 +262,8 @@ each_difference_is_named(void **state)
 		.labels = CPROM_LABELS("a", "b"),
 		.const_labels = CPROM_LABELS("x", "1", "y", "2"),
 	};
-	const cprom_strings labels[] = {CPROM_LABELS("b", "a"), CPROM_LABELS("a"), {NULL, 0},
-					CPROM_LABELS("a", "b", "c")};
+	const cprom_strings labels[] = {
+		CPROM_LABELS("b", "a"), CPROM_LABELS("a"), {NULL, 0}, CPROM_LABELS("a", "b", "c")};
 	const cprom_strings constants[] = {{NULL, 0},
 					   CPROM_LABELS("x", "1"),
 					   CPROM_LABELS("x", "1", "y", "22"),
@@ -313,31 +321,36 @@ buckets_quantiles_windows_and_callbacks_differ_too(void **state)
 	int arg;
 
 	(void)state;
-	assert_conflict(cprom_histogram_new("h", "H.", .registry = registry),
+	assert_conflict(cprom_histogram_new("h", "H.", .registry = registry), "the buckets");
+	assert_conflict(cprom_histogram_new("h", "H.", .registry = registry,
+					    .buckets = CPROM_BUCKETS(1, 3)),
 			"the buckets");
-	assert_conflict(cprom_histogram_new("h", "H.", .registry = registry, .buckets = CPROM_BUCKETS(1, 3)),
+	assert_conflict(cprom_histogram_new("h", "H.", .registry = registry,
+					    .buckets = CPROM_BUCKETS(1, 2, 3)),
 			"the buckets");
-	assert_conflict(cprom_histogram_new("h", "H.", .registry = registry, .buckets = CPROM_BUCKETS(1, 2, 3)),
-			"the buckets");
-	assert_conflict(cprom_summary_new("s", "S.", .registry = registry),
+	assert_conflict(cprom_summary_new("s", "S.", .registry = registry), "the quantiles");
+	assert_conflict(cprom_summary_new("s", "S.", .registry = registry,
+					  .quantiles = CPROM_QUANTILES(0.5)),
 			"the quantiles");
-	assert_conflict(cprom_summary_new("s", "S.", .registry = registry, .quantiles = CPROM_QUANTILES(0.5)),
+	assert_conflict(cprom_summary_new("s", "S.", .registry = registry, .max_age = 60,
+					  .quantiles = CPROM_QUANTILES(0.5, 0.9)),
 			"the quantiles");
-	assert_conflict(cprom_summary_new("s", "S.", .registry = registry, .max_age = 60, .quantiles = CPROM_QUANTILES(0.5, 0.9)),
+	assert_conflict(cprom_summary_new("s", "S.", .registry = registry, .age_buckets = 6,
+					  .quantiles = CPROM_QUANTILES(0.5, 0.9)),
 			"the quantiles");
-	assert_conflict(cprom_summary_new("s", "S.", .registry = registry, .age_buckets = 6, .quantiles = CPROM_QUANTILES(0.5, 0.9)),
-			"the quantiles");
-	assert_ptr_equal(cprom_histogram_new("h", "H.", .registry = registry, .buckets = CPROM_BUCKETS(1, 2)),
+	assert_ptr_equal(cprom_histogram_new("h", "H.", .registry = registry,
+					     .buckets = CPROM_BUCKETS(1, 2)),
 			 h);
 	assert_ptr_equal(cprom_summary_new("s", "S.", .registry = registry, .max_age = 600,
-					   .age_buckets = 5, .quantiles = CPROM_QUANTILES(0.5, 0.9)),
+					   .age_buckets = 5,
+					   .quantiles = CPROM_QUANTILES(0.5, 0.9)),
 			 s);
 	assert_non_null(cprom_gauge_new("g", "G.", .registry = registry, .callback = zero));
 	assert_non_null(cprom_gauge_new("g", "G.", .registry = registry, .callback = zero));
-	assert_conflict(cprom_gauge_new("g", "G.", .registry = registry),
-			"the callback");
-	assert_conflict(cprom_gauge_new("g", "G.", .registry = registry, .callback = zero, .arg = &arg),
-			"the callback");
+	assert_conflict(cprom_gauge_new("g", "G.", .registry = registry), "the callback");
+	assert_conflict(
+		cprom_gauge_new("g", "G.", .registry = registry, .callback = zero, .arg = &arg),
+		"the callback");
 	assert_null(cprom_gauge_new("k", "K.", .registry = registry, .callback = zero,
 				    .labels = CPROM_LABELS("a")));
 	assert_reason(EINVAL, "it takes no labels");
@@ -349,10 +362,12 @@ every_refused_definition_is_counted(void **state)
 	(void)state;
 	assert_null(cprom_counter_new("1", "C.", .registry = registry));
 	assert_null(cprom_gauge_new("1", "G.", .registry = registry));
-	assert_null(cprom_histogram_new("h", "H.", .registry = registry, .buckets = CPROM_BUCKETS(2, 1)));
-	assert_null(cprom_summary_new("s", "S.", .registry = registry, .quantiles = CPROM_QUANTILES(2)));
-	assert_null(cprom_summary_new("s", "S.", .registry = registry, .quantiles = CPROM_QUANTILES(1),
-				      .max_age = -1));
+	assert_null(cprom_histogram_new("h", "H.", .registry = registry,
+					.buckets = CPROM_BUCKETS(2, 1)));
+	assert_null(cprom_summary_new("s", "S.", .registry = registry,
+				      .quantiles = CPROM_QUANTILES(2)));
+	assert_null(cprom_summary_new("s", "S.", .registry = registry,
+				      .quantiles = CPROM_QUANTILES(1), .max_age = -1));
 	assert_double(failed(), 5);
 }
 

@@ -152,7 +152,8 @@ the_seat_shows_the_epoch_between_the_outermost_enter_and_leave(void **state)
 	assert_ptr_equal(outer.seat, cpromi_lane_cached(h->lanes.number)->seat);
 	cpromi_epoch_advance(&h->epoch);
 	enter(h, &inner);
-	assert_int_equal(load_relaxed(&outer.seat->epoch), global(h) - 1); /* E1: as it was on entering */
+	assert_int_equal(load_relaxed(&outer.seat->epoch),
+			 global(h) - 1); /* E1: as it was on entering */
 	cpromi_epoch_leave(&inner);
 	assert_int_equal(load_relaxed(&outer.seat->epoch), global(h) - 1);
 	cpromi_epoch_leave(&outer);
@@ -418,7 +419,8 @@ check_churn(struct home *h)
 	assert_int_equal(load_relaxed(&h->outstanding), 0);
 	assert_true(load_relaxed(&h->reclaimed) > ROUNDS);
 	assert_true(load_relaxed(&h->most) <= BACKLOG + THREADS);
-	assert_true(load_relaxed(&h->region.used) - used <= (BACKLOG + SHELF + 2 * THREADS) * sizeof(struct object));
+	assert_true(load_relaxed(&h->region.used) - used <=
+		    (BACKLOG + SHELF + 2 * THREADS) * sizeof(struct object));
 	close_home(h);
 }
 
@@ -500,7 +502,9 @@ a_forked_child_is_still_registered_or_goes_without(void **state)
 		retire_new(h);
 		for (int i = 0; i < 3; i++)
 			cpromi_epoch_advance(&h->epoch);
-		_exit(same && cpromi_epoch_enter(&h->epoch, &g) && load_relaxed(&h->reclaimed) == 1 ? 0 : 1);
+		_exit(same && cpromi_epoch_enter(&h->epoch, &g) && load_relaxed(&h->reclaimed) == 1
+			      ? 0
+			      : 1);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);

@@ -56,7 +56,11 @@ static bool
 is_one_character(const unsigned char *p, size_t n)
 {
 	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-	size_t length = p[0] < 0x80 ? 1 : (p[0] & 0xE0) == 0xC0 ? 2 : (p[0] & 0xF0) == 0xE0 ? 3 : (p[0] & 0xF8) == 0xF0 ? 4 : 0;
+	size_t length = p[0] < 0x80             ? 1
+			: (p[0] & 0xE0) == 0xC0 ? 2
+			: (p[0] & 0xF0) == 0xE0 ? 3
+			: (p[0] & 0xF8) == 0xF0 ? 4
+						: 0;
 	uint32_t code = length == 1 ? p[0] : p[0] & (0xFFu >> (length + 1));
 
 	if (length != n)
@@ -94,7 +98,8 @@ every_pair_of_bytes_is_judged_as_by_the_decoder(void **state)
 		for (unsigned j = 0; j < 256; j++) {
 			unsigned char p[] = {one, (unsigned char)j};
 
-			assert_int_equal(valid(p, 2), (i < 0x80 && j < 0x80) || is_one_character(p, 2));
+			assert_int_equal(valid(p, 2),
+					 (i < 0x80 && j < 0x80) || is_one_character(p, 2));
 		}
 	}
 }
@@ -109,13 +114,17 @@ longer_sequences_are_judged_as_by_the_decoder(void **state)
 	for (unsigned i = 0; i < 128 * 256; i++)
 		for (size_t j = 0; j < sizeof(borders); j++)
 			for (size_t k = 0; k < sizeof(borders); k++) {
-				unsigned char p[] = {(unsigned char)(0x80 | i >> 8), (unsigned char)i, borders[j], borders[k]};
+				unsigned char p[] = {(unsigned char)(0x80 | i >> 8),
+						     (unsigned char)i, borders[j], borders[k]};
 				bool three = is_one_character(p, 3);
 				bool pair = is_one_character(p, 2) && is_one_character(p + 2, 2);
 
-				assert_int_equal(valid(p, 3), three || (is_one_character(p, 2) && p[2] < 0x80));
-				assert_int_equal(valid(p, 4), is_one_character(p, 4) || pair || (three && p[3] < 0x80) ||
-								      (is_one_character(p, 2) && p[2] < 0x80 && p[3] < 0x80));
+				assert_int_equal(valid(p, 3),
+						 three || (is_one_character(p, 2) && p[2] < 0x80));
+				assert_int_equal(valid(p, 4), is_one_character(p, 4) || pair ||
+								      (three && p[3] < 0x80) ||
+								      (is_one_character(p, 2) &&
+								       p[2] < 0x80 && p[3] < 0x80));
 			}
 }
 
@@ -123,14 +132,30 @@ static const struct {
 	const char *bytes;
 	bool ok;
 } boundaries[] = {
-	{"\xc2\x80", true},          {"\xdf\xbf", true},          {"\xe0\xa0\x80", true},
-	{"\xed\x9f\xbf", true},      {"\xee\x80\x80", true},      {"\xef\xbf\xbf", true},
-	{"\xf0\x90\x80\x80", true},  {"\xf4\x8f\xbf\xbf", true},  {"\xef\xbb\xbf", true},
-	{"\xc0\x80", false},         {"\xc1\xbf", false},         {"\xe0\x9f\xbf", false},
-	{"\xed\xa0\x80", false},     {"\xed\xbf\xbf", false},     {"\xf0\x8f\xbf\xbf", false},
-	{"\xf4\x90\x80\x80", false}, {"\xf5\x80\x80\x80", false}, {"\xf8\x88\x80\x80\x80", false},
-	{"\x80", false},             {"\xbf", false},             {"\xfe", false},
-	{"\xff", false},             {"a\x80", false},            {"\xc3\xa9\xa9", false},
+	{"\xc2\x80", true},
+	{"\xdf\xbf", true},
+	{"\xe0\xa0\x80", true},
+	{"\xed\x9f\xbf", true},
+	{"\xee\x80\x80", true},
+	{"\xef\xbf\xbf", true},
+	{"\xf0\x90\x80\x80", true},
+	{"\xf4\x8f\xbf\xbf", true},
+	{"\xef\xbb\xbf", true},
+	{"\xc0\x80", false},
+	{"\xc1\xbf", false},
+	{"\xe0\x9f\xbf", false},
+	{"\xed\xa0\x80", false},
+	{"\xed\xbf\xbf", false},
+	{"\xf0\x8f\xbf\xbf", false},
+	{"\xf4\x90\x80\x80", false},
+	{"\xf5\x80\x80\x80", false},
+	{"\xf8\x88\x80\x80\x80", false},
+	{"\x80", false},
+	{"\xbf", false},
+	{"\xfe", false},
+	{"\xff", false},
+	{"a\x80", false},
+	{"\xc3\xa9\xa9", false},
 };
 
 static void
@@ -138,7 +163,8 @@ the_borders_of_unicode_are_where_its_table_3_7_has_them(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(boundaries) / sizeof(boundaries[0]); i++)
-		assert_int_equal(valid(boundaries[i].bytes, strlen(boundaries[i].bytes)), boundaries[i].ok);
+		assert_int_equal(valid(boundaries[i].bytes, strlen(boundaries[i].bytes)),
+				 boundaries[i].ok);
 }
 
 static void
@@ -153,7 +179,8 @@ a_text_that_ends_inside_a_character_is_invalid_and_not_read_past(void **state)
 			for (size_t n = 0; n <= strlen(whole[i]); n++) {
 				memset(text, 'a', before);
 				memcpy(text + before, whole[i], n);
-				assert_int_equal(valid(text, before + n), n == 0 || n == strlen(whole[i]));
+				assert_int_equal(valid(text, before + n),
+						 n == 0 || n == strlen(whole[i]));
 			}
 }
 
@@ -238,7 +265,8 @@ check_escape(const char *text, size_t n, bool quotes, const char *expected)
 	memcpy(source, text, n);
 	assert_int_equal(cpromi_escape(source, n, quotes, NULL), length);
 	memset(out, '#', length);
-	assert_int_equal(cpromi_escape(source, n, quotes, out), length); /* a byte more would be a fault */
+	assert_int_equal(cpromi_escape(source, n, quotes, out),
+			 length); /* a byte more would be a fault */
 	assert_memory_equal(out, expected, length);
 }
 

@@ -37,9 +37,11 @@ make(cprom_type type, const char *name, cprom_strings labels)
 {
 	switch (type) {
 	case CPROM_TYPE_COUNTER:
-		return CPROM_METRIC(cprom_counter_new(name, "Help.", .registry = registry, .labels = labels));
+		return CPROM_METRIC(
+			cprom_counter_new(name, "Help.", .registry = registry, .labels = labels));
 	case CPROM_TYPE_GAUGE:
-		return CPROM_METRIC(cprom_gauge_new(name, "Help.", .registry = registry, .labels = labels));
+		return CPROM_METRIC(
+			cprom_gauge_new(name, "Help.", .registry = registry, .labels = labels));
 	case CPROM_TYPE_HISTOGRAM:
 		return CPROM_METRIC(
 			cprom_histogram_new(name, "Help.", .registry = registry, .labels = labels));
@@ -138,9 +140,10 @@ expect_collision(cprom_type type_a, const char *a, cprom_type type_b, const char
 	return false;
 }
 
-static const char *const names[] = {"x",     "x_sum",     "x_count",     "x_bucket", "x_sum_count", "x_su",
-				    "x_sum_", "x_count_sum", "x_bucket_sum", "y",    "_sum",        "x_",
-				    "x_counts", "xx",      "x_sum_sum",   "X_sum"};
+static const char *const names[] = {"x",    "x_sum",  "x_count",     "x_bucket",     "x_sum_count",
+				    "x_su", "x_sum_", "x_count_sum", "x_bucket_sum", "y",
+				    "_sum", "x_",     "x_counts",    "xx",           "x_sum_sum",
+				    "X_sum"};
 #define NAMES (sizeof(names) / sizeof(*names))
 
 static void
@@ -182,7 +185,8 @@ collisions_are_refused_whichever_comes_first(void **state)
 		assert_int_equal(cprom_unregister(first), 0);
 		assert_non_null(make(type_b, other, unlabelled)); /* the name is free again */
 		first = make(type_a, "x", unlabelled);
-		assert_int_equal(first == NULL, collide && (type_a != type_b || strcmp(other, "x") != 0));
+		assert_int_equal(first == NULL,
+				 collide && (type_a != type_b || strcmp(other, "x") != 0));
 		if (first != NULL)
 			cprom_unregister(first);
 		if (strcmp(other, "x") != 0 || first == NULL)
@@ -259,7 +263,8 @@ past_its_limit_a_family_gives_its_overflow_child(void **state)
 	assert_ptr_equal(cprom_labels(c, "1", ""), first);
 	cprom_counter_add(overflow, 3);
 	assert_sample(registry, "few_total{a=\"overflow\",b=\"overflow\"}", "3");
-	assert_double(sample(registry, "cprom_labels_overflowed_total"), 2); /* the third asked for it */
+	assert_double(sample(registry, "cprom_labels_overflowed_total"),
+		      2); /* the third asked for it */
 	assert_int_equal(cprom_remove(c, "1", ""), 0);
 	assert_ptr_not_equal(cprom_labels(c, "5", ""), overflow); /* there is room again */
 	assert_ptr_equal(cprom_labels(c, "6", ""), overflow);
@@ -302,7 +307,8 @@ register_the_same(unsigned i, void *arg)
 		cprom_counter *c;
 
 		snprintf(name, sizeof(name), "x%u_total", n);
-		c = cprom_counter_new(name, "C.", .registry = registry, .labels = CPROM_LABELS("a"));
+		c = cprom_counter_new(name, "C.", .registry = registry,
+				      .labels = CPROM_LABELS("a"));
 		found[i][n] = c;
 		cprom_counter_inc(cprom_labels(c, "v"));
 	}
@@ -333,7 +339,8 @@ register_what_conflicts(unsigned i, void *arg)
 	(void)arg;
 	for (unsigned n = 0; n < ROUNDS; n++) {
 		snprintf(name, sizeof(name), i % 2 == 0 ? "x%u" : "x%u_count", n);
-		found[i][n] = make(i < 2 ? CPROM_TYPE_HISTOGRAM : CPROM_TYPE_COUNTER, name, unlabelled);
+		found[i][n] = make(i < 2 ? CPROM_TYPE_HISTOGRAM : CPROM_TYPE_COUNTER, name,
+				   unlabelled);
 	}
 }
 

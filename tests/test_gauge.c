@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "atomic.h"
 #include "expect.h"
 
 static cprom_registry *registry;
@@ -51,8 +52,8 @@ a_new_gauge_shows_0(void **state)
 static void
 set_takes_every_number(void **state)
 {
-	static const double numbers[] = {1,       -1,        0.1,      -0.0,     DBL_MAX, -DBL_MAX,
-					 DBL_MIN, INFINITY, -INFINITY, NAN,      5e-324,  0};
+	static const double numbers[] = {1,       -1,       0.1,       -0.0, DBL_MAX, -DBL_MAX,
+					 DBL_MIN, INFINITY, -INFINITY, NAN,  5e-324,  0};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {
@@ -270,13 +271,14 @@ threads_lose_no_addition(void **state)
 }
 
 static cprom_gauge *lowest;
+static atomic_u64 next;        /* of all threads, so that they always try for the next extreme */
 static unsigned lost[THREADS]; /* extremes that were not there after they were set */
 
 static void
 report_extremes(unsigned i, void *arg)
 {
 	for (unsigned n = 0; n < ROUNDS; n++) {
-		double v = (double)n * THREADS + i;
+		double v = (double)(add_relaxed(&next, 1) + 1);
 
 		cprom_gauge_set_max(arg, v);
 		lost[i] += cprom_gauge_value(arg) < v;
@@ -288,7 +290,7 @@ report_extremes(unsigned i, void *arg)
 static void
 threads_lose_no_extreme(void **state)
 {
-	double highest = (double)(ROUNDS - 1) * THREADS + THREADS - 1;
+	double highest = (double)THREADS * ROUNDS;
 
 	(void)state;
 	lowest = cprom_gauge_new("lowest", "A gauge.", .registry = registry);

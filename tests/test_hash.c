@@ -110,7 +110,8 @@ every_bit_of_every_byte_matters(void **state)
 			h = hash_add(&keys[k], hash_begin(&keys[k], 7), (char *)text, n);
 			for (size_t bit = 0; bit < n * 8; bit++) {
 				text[bit / 8] ^= (unsigned char)(1u << bit % 8);
-				assert_true(hash_add(&keys[k], hash_begin(&keys[k], 7), (char *)text, n) != h);
+				assert_true(hash_add(&keys[k], hash_begin(&keys[k], 7),
+						     (char *)text, n) != h);
 				text[bit / 8] ^= (unsigned char)(1u << bit % 8);
 			}
 		}
@@ -131,7 +132,8 @@ half_of_the_result_flips_with_one_bit(void **state)
 		h = hash_of(good, text, sizeof(text));
 		for (size_t bit = 0; bit < sizeof(text) * 8; bit++, trials++) {
 			text[bit / 8] ^= (unsigned char)(1u << bit % 8);
-			flips += (unsigned)__builtin_popcount(h ^ hash_of(good, text, sizeof(text)));
+			flips += (unsigned)__builtin_popcount(h ^
+							      hash_of(good, text, sizeof(text)));
 			never &= ~(h ^ hash_of(good, text, sizeof(text)));
 			text[bit / 8] ^= (unsigned char)(1u << bit % 8);
 		}

@@ -38,8 +38,8 @@ teardown(void **state)
 static cprom_histogram *
 make(cprom_doubles buckets)
 {
-	cprom_histogram *h =
-		cprom_histogram_new("h", "A histogram.", .registry = registry, .buckets = buckets);
+	cprom_histogram *h = cprom_histogram_new("h", "A histogram.", .registry = registry,
+						 .buckets = buckets);
 
 	assert_non_null(h);
 	return h;
@@ -231,7 +231,8 @@ static void
 refuse(cprom_doubles buckets, const char *why)
 {
 	errno = 0;
-	assert_null(cprom_histogram_new("bad", "Not to be.", .registry = registry, .buckets = buckets));
+	assert_null(
+		cprom_histogram_new("bad", "Not to be.", .registry = registry, .buckets = buckets));
 	assert_reason(EINVAL, why);
 	assert_reason(EINVAL, "bad");
 }

@@ -50,15 +50,16 @@ teardown(void **state)
 static const char *
 text(size_t i)
 {
-	const char *const texts[] = {NULL, "",     "x",      long_name,   long_value, "\xff\xfe",
+	const char *const texts[] = {NULL, "",     "x",      long_name,  long_value, "\xff\xfe",
 				     "\n", "\"\\", "%s%n%d", "overflow", "le",       "\xc3"};
 
 	return i < COUNT(texts) ? texts[i] : NULL;
 }
 #define TEXTS ((size_t)12)
 
-static const double numbers[] = {0,    -0.0,     1,         -1,  DBL_MAX, -DBL_MAX, DBL_MIN, DBL_TRUE_MIN,
-				 1e19, INFINITY, -INFINITY, NAN, 0x1p63,  0x1p64,   0.5};
+static const double numbers[] = {0,       -0.0,         1,    -1,       DBL_MAX,   -DBL_MAX,
+				 DBL_MIN, DBL_TRUE_MIN, 1e19, INFINITY, -INFINITY, NAN,
+				 0x1p63,  0x1p64,       0.5};
 
 /* After a call that must have failed: errno was set, and the reason is one line of UTF-8. */
 static void
@@ -149,7 +150,8 @@ timers_instruments_and_calls_of_null_do_nothing(void **state)
 	assert_true(cprom_timer_observe(NULL) == 0);
 	assert_true(cprom_metric_timer_observe(NULL, NULL) == 0);
 	cprom_timer_discard(NULL);
-	assert_true(i.calls == NULL && i.errors == NULL && i.in_progress == NULL && i.seconds == NULL);
+	assert_true(i.calls == NULL && i.errors == NULL && i.in_progress == NULL &&
+		    i.seconds == NULL);
 	i = cprom_instrument_child(&empty, (cprom_strings){NULL, 9});
 	assert_null(i.calls);
 	cprom_call_end(&c);
@@ -176,7 +178,8 @@ options_of_a_wrong_size_are_refused(void **state)
 		assert_told(cprom_histogram_create(&(cprom_histogram_options){COMMON}));
 		assert_told(cprom_summary_create(&(cprom_summary_options){COMMON}));
 		if (size < sizeof(size_t) || size > 4096)
-			assert_told(cprom_collector_create(&(cprom_collector_options){.size = size}));
+			assert_told(
+				cprom_collector_create(&(cprom_collector_options){.size = size}));
 	}
 	assert_double(sample(registry, "cprom_families"), 0);
 }
@@ -195,15 +198,18 @@ texts_of_every_kind_make_a_metric_or_an_error(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < TEXTS * TEXTS * 2; i++) {
-		const char *a = text(i % TEXTS), *b = text(i / TEXTS % TEXTS), *c = text(i * 7 / 3 % TEXTS);
+		const char *a = text(i % TEXTS), *b = text(i / TEXTS % TEXTS),
+			   *c = text(i * 7 / 3 % TEXTS);
 
-		made_or_told(CPROM_METRIC(cprom_counter_new(a, b, .registry = registry, .unit = c)));
-		made_or_told(CPROM_METRIC(
-			cprom_gauge_new(a, "G.", .registry = registry, .labels = CPROM_LABELS(b, c))));
+		made_or_told(
+			CPROM_METRIC(cprom_counter_new(a, b, .registry = registry, .unit = c)));
+		made_or_told(CPROM_METRIC(cprom_gauge_new(a, "G.", .registry = registry,
+							  .labels = CPROM_LABELS(b, c))));
 		made_or_told(CPROM_METRIC(cprom_histogram_new("h", a, .registry = registry,
 							      .const_labels = CPROM_LABELS(b, c))));
-		made_or_told(CPROM_METRIC(cprom_summary_new("s", "S.", .registry = registry, .unit = a,
-							    .const_labels = CPROM_LABELS("x", b, c))));
+		made_or_told(
+			CPROM_METRIC(cprom_summary_new("s", "S.", .registry = registry, .unit = a,
+						       .const_labels = CPROM_LABELS("x", b, c))));
 		made_or_told(CPROM_METRIC(
 			cprom_build_info(a, .version = b, .branch = c, .registry = registry)));
 	}
@@ -227,9 +233,11 @@ numbers_of_every_kind_make_buckets_or_an_error(void **state)
 						cprom_exponential_buckets_range(a, b, n, out)};
 
 			for (int k = 0; k < 3; k++)
-				assert_true(made[k].count == 0 ? made[k].items == NULL : made[k].count == n);
+				assert_true(made[k].count == 0 ? made[k].items == NULL
+							       : made[k].count == n);
 		}
-		h = cprom_histogram_new("h", "H.", .registry = registry, .buckets = CPROM_BUCKETS(a, b));
+		h = cprom_histogram_new("h", "H.", .registry = registry,
+					.buckets = CPROM_BUCKETS(a, b));
 		s = cprom_summary_new("s", "S.", .registry = registry, .max_age = a,
 				      .age_buckets = (unsigned)i, .quantiles = CPROM_QUANTILES(b));
 		cprom_histogram_observe(h, a);
@@ -248,7 +256,8 @@ numbers_of_every_kind_make_buckets_or_an_error(void **state)
 static void
 values_of_every_kind_give_a_child_or_an_error(void **state)
 {
-	cprom_gauge *g = cprom_gauge_new("g", "G.", .registry = registry, .labels = CPROM_LABELS("a", "b"));
+	cprom_gauge *g = cprom_gauge_new("g", "G.", .registry = registry,
+					 .labels = CPROM_LABELS("a", "b"));
 
 	(void)state;
 	for (size_t i = 0; i < TEXTS * TEXTS; i++) {
@@ -268,7 +277,8 @@ values_of_every_kind_give_a_child_or_an_error(void **state)
 			const char *const values[] = {a, b, a, b, a};
 
 			if (n != 2)
-				assert_told(cprom_metric_labels(CPROM_METRIC(g), (cprom_strings){values, n}));
+				assert_told(cprom_metric_labels(CPROM_METRIC(g),
+								(cprom_strings){values, n}));
 		}
 		assert_told(cprom_metric_labels(CPROM_METRIC(g), (cprom_strings){NULL, i}));
 		assert_told(cprom_metric_labels(CPROM_METRIC(g), (cprom_strings){&a, SIZE_MAX}));
@@ -286,14 +296,15 @@ an_instrument_of_every_text_is_whole_or_an_error(void **state)
 					      .name = a,
 					      .help = b,
 					      .registry = registry,
-					      .labels = i % 3 == 0 ? CPROM_LABELS(b) : (cprom_strings){NULL, i % 2}};
+					      .labels = i % 3 == 0 ? CPROM_LABELS(b)
+								   : (cprom_strings){NULL, i % 2}};
 		cprom_instrument in = {0};
 
 		if (cprom_instrument_create(&in, &o) == -1)
 			assert_told(NULL);
 		else
-			assert_true(in.calls != NULL && in.errors != NULL && in.in_progress != NULL &&
-				    in.seconds != NULL);
+			assert_true(in.calls != NULL && in.errors != NULL &&
+				    in.in_progress != NULL && in.seconds != NULL);
 		(void)cprom_instrument_child(&in, (cprom_strings){&a, 1});
 		cprom_unregister(in.calls);
 		cprom_unregister(in.errors);
@@ -362,7 +373,8 @@ a_collector_may_emit_nonsense(void **state)
 	for (int i = 0; i < 2; i++) /* what the first scrape counted, the second shows */
 		assert_true(sample(registry, "cprom_families") == 0);
 	assert_double(sample(registry, "cprom_collector_failures_total"), 4);
-	assert_true(sample(registry, "cprom_collector_samples_dropped_total{reason=\"invalid\"}") > 100);
+	assert_true(sample(registry, "cprom_collector_samples_dropped_total{reason=\"invalid\"}") >
+		    100);
 	cprom_collector_unregister(c);
 	cprom_collector_unregister(d);
 	cprom_collector_unregister(e);
@@ -400,7 +412,8 @@ pages_are_given_for_any_accept_and_any_buffer(void **state)
 static void
 a_textfile_is_written_or_an_error_told(void **state)
 {
-	static const char *const paths[] = {"", "/", ".", "/proc/none/x", "/dev/null/x", "no/such/dir/x"};
+	static const char *const paths[] = {
+		"", "/", ".", "/proc/none/x", "/dev/null/x", "no/such/dir/x"};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(paths); i++) {

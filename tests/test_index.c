@@ -229,7 +229,8 @@ items_put_by_threads_are_all_there_once_and_in_each_threads_order(void **state)
 	for (uint32_t place = 0; place < THREADS * EACH; place++) {
 		uint64_t *item = cpromi_index_at(x, place);
 
-		assert_in_range((uintptr_t)item, (uintptr_t)items, (uintptr_t)(items + THREADS * EACH - 1));
+		assert_in_range((uintptr_t)item, (uintptr_t)items,
+				(uintptr_t)(items + THREADS * EACH - 1));
 		assert_int_equal((size_t)(item - items) % EACH, next[(item - items) / EACH]++);
 	}
 	for (uint32_t i = 0; i < THREADS; i++)

@@ -206,8 +206,7 @@ children_are_made_together(void **state)
 	cprom_instrument i;
 
 	(void)state;
-	cprom_instrument_new(&i, "q", "Q.", .registry = registry,
-			     .labels = CPROM_LABELS("method"));
+	cprom_instrument_new(&i, "q", "Q.", .registry = registry, .labels = CPROM_LABELS("method"));
 	cprom_instrument_labels(&i, "GET");
 	assert_page_has("q_calls_total{method=\"GET\"} 0\n");
 	assert_page_has("q_errors_total{method=\"GET\"} 0\n");
@@ -338,18 +337,54 @@ CPROM_INSTRUMENTED(&work, int, echo_int, (int v), (v))
 	return v;
 }
 
-static CPROM_INSTRUMENTED(&work, signed char, echo_char, (signed char v), (v)) { return v; }
-static CPROM_INSTRUMENTED(&work, short, echo_short, (short v), (v)) { return v; }
-static CPROM_INSTRUMENTED(&work, long, echo_long, (long v), (v)) { return v; }
-static CPROM_INSTRUMENTED(&work, long long, echo_llong, (long long v), (v)) { return v; }
-static CPROM_INSTRUMENTED(&work, unsigned, echo_unsigned, (unsigned v), (v)) { return v; }
-static CPROM_INSTRUMENTED(&work, size_t, echo_size, (size_t v), (v)) { return v; }
-static CPROM_INSTRUMENTED(&work, bool, echo_bool, (bool v), (v)) { return v; }
-static CPROM_INSTRUMENTED(&work, float, echo_float, (float v), (v)) { return v; }
-static CPROM_INSTRUMENTED(&work, double, echo_double, (double v), (v)) { return v; }
-static CPROM_INSTRUMENTED(&work, enum mode, echo_enum, (enum mode v), (v)) { return v; }
-static CPROM_INSTRUMENTED(&work, const char *, echo_text, (const char *v), (v)) { return v; }
-static CPROM_INSTRUMENTED(&work, struct pair, echo_pair, (struct pair v), (v)) { return v; }
+static CPROM_INSTRUMENTED(&work, signed char, echo_char, (signed char v), (v))
+{
+	return v;
+}
+static CPROM_INSTRUMENTED(&work, short, echo_short, (short v), (v))
+{
+	return v;
+}
+static CPROM_INSTRUMENTED(&work, long, echo_long, (long v), (v))
+{
+	return v;
+}
+static CPROM_INSTRUMENTED(&work, long long, echo_llong, (long long v), (v))
+{
+	return v;
+}
+static CPROM_INSTRUMENTED(&work, unsigned, echo_unsigned, (unsigned v), (v))
+{
+	return v;
+}
+static CPROM_INSTRUMENTED(&work, size_t, echo_size, (size_t v), (v))
+{
+	return v;
+}
+static CPROM_INSTRUMENTED(&work, bool, echo_bool, (bool v), (v))
+{
+	return v;
+}
+static CPROM_INSTRUMENTED(&work, float, echo_float, (float v), (v))
+{
+	return v;
+}
+static CPROM_INSTRUMENTED(&work, double, echo_double, (double v), (v))
+{
+	return v;
+}
+static CPROM_INSTRUMENTED(&work, enum mode, echo_enum, (enum mode v), (v))
+{
+	return v;
+}
+static CPROM_INSTRUMENTED(&work, const char *, echo_text, (const char *v), (v))
+{
+	return v;
+}
+static CPROM_INSTRUMENTED(&work, struct pair, echo_pair, (struct pair v), (v))
+{
+	return v;
+}
 
 static CPROM_INSTRUMENTED(cprom_instrument_labels(by, method), void *, echo_by_value,
 			  (const cprom_instrument *by, const char *method, void *v),

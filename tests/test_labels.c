@@ -65,11 +65,12 @@ equal_values_give_the_same_child(void **state)
 static void
 every_type_has_children(void **state)
 {
-	cprom_gauge *g = cprom_gauge_new("g", "G.", .registry = registry, .labels = CPROM_LABELS("a"));
-	cprom_histogram *h =
-		cprom_histogram_new("h", "H.", .registry = registry, .labels = CPROM_LABELS("a"));
-	cprom_summary *s =
-		cprom_summary_new("s", "S.", .registry = registry, .labels = CPROM_LABELS("a"));
+	cprom_gauge *g = cprom_gauge_new("g", "G.", .registry = registry,
+					 .labels = CPROM_LABELS("a"));
+	cprom_histogram *h = cprom_histogram_new("h", "H.", .registry = registry,
+						 .labels = CPROM_LABELS("a"));
+	cprom_summary *s = cprom_summary_new("s", "S.", .registry = registry,
+					     .labels = CPROM_LABELS("a"));
 
 	(void)state;
 	cprom_gauge_set(cprom_labels(g, "v"), 2);
@@ -96,10 +97,10 @@ the_same_values_of_two_metrics_are_two_children(void **state)
 
 /* Values made to look like each other's text in a page. */
 static const char *const hostile[] = {
-	"",       "\"",     "\\",     "\n",     "n",       "\\n",      "\\\\",  "\\\\n", "\"\"",
-	"\\\"",   "\"\\",   "a",      "a\"",    "\"a",     "a\\",      "a\n",   "x\",b=\"y",
-	"x",      "\",b=\"", ",b=",   "=",      "{",       "}",        " ",     "\t",    "\r",
-	"\x01",   "\x7f",   "#",      "é",      "\u20ac",  "\U0001f333", "overflow\n",
+	"",        "\"",   "\\", "\n",     "n",          "\\n",        "\\\\", "\\\\n",     "\"\"",
+	"\\\"",    "\"\\", "a",  "a\"",    "\"a",        "a\\",        "a\n",  "x\",b=\"y", "x",
+	"\",b=\"", ",b=",  "=",  "{",      "}",          " ",          "\t",   "\r",        "\x01",
+	"\x7f",    "#",    "é",  "\u20ac", "\U0001f333", "overflow\n",
 };
 #define HOSTILE (sizeof(hostile) / sizeof(*hostile))
 
@@ -135,14 +136,17 @@ hostile_pairs_equal_only_themselves(void **state)
 			assert_ptr_not_equal(children[i], children[j]);
 	}
 	for (size_t i = 0; i < HOSTILE * HOSTILE; i++)
-		assert_ptr_equal(cprom_labels(two, hostile[i / HOSTILE], hostile[i % HOSTILE]), children[i]);
+		assert_ptr_equal(cprom_labels(two, hostile[i / HOSTILE], hostile[i % HOSTILE]),
+				 children[i]);
 }
 
 static void
 values_whose_hashes_are_equal_are_told_apart(void **state)
 {
-	static const char *const values[] = {"", "AAAAAAAABBBBBBBB", "AAAAAAAA", "BBBBBBBB", "AAAAAAAAAAAAAAAA",
-					     "AAAAAAAABBBBBBBBCCCCCCCC", "AAAAAAA\"", "AAAAAAA\\"};
+	static const char *const values[] = {
+		"",          "AAAAAAAABBBBBBBB", "AAAAAAAA",
+		"BBBBBBBB",  "AAAAAAAAAAAAAAAA", "AAAAAAAABBBBBBBBCCCCCCCC",
+		"AAAAAAA\"", "AAAAAAA\\"};
 	cprom_registry *r = cprom_registry_new();
 	cprom_counter *c, *children[8];
 
@@ -185,9 +189,17 @@ static void
 a_value_must_be_utf8(void **state)
 {
 	static const char *const bad[] = {
-		"\x80",             "\xff",         "\xc3",             "a\xc3(",
-		"\xc0\x80",         "\xe0\x80\x80", "\xed\xa0\x80",     "\xf4\x90\x80\x80",
-		"\xf0\x80\x80\x80", "\xf8\x88\x80\x80\x80", "ok\xe2\x82",
+		"\x80",
+		"\xff",
+		"\xc3",
+		"a\xc3(",
+		"\xc0\x80",
+		"\xe0\x80\x80",
+		"\xed\xa0\x80",
+		"\xf4\x90\x80\x80",
+		"\xf0\x80\x80\x80",
+		"\xf8\x88\x80\x80\x80",
+		"ok\xe2\x82",
 	};
 
 	(void)state;
@@ -248,7 +260,8 @@ a_metric_without_labels_is_its_own_child(void **state)
 	cprom_counter *c = cprom_counter_new("none_total", "No label.", .registry = registry);
 
 	(void)state;
-	assert_ptr_equal(cprom_metric_labels(CPROM_METRIC(c), (cprom_strings){NULL, 0}), CPROM_METRIC(c));
+	assert_ptr_equal(cprom_metric_labels(CPROM_METRIC(c), (cprom_strings){NULL, 0}),
+			 CPROM_METRIC(c));
 	assert_null(cprom_labels(c, "x"));
 	assert_reason(EINVAL, "has 0 labels, 1 values");
 	assert_int_equal(cprom_metric_remove(CPROM_METRIC(c), (cprom_strings){NULL, 0}), -1);

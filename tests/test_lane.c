@@ -129,7 +129,8 @@ start_party(struct lanes *l, unsigned n)
 	pthread_barrier_init(&p.seated, NULL, n + 1);
 	pthread_barrier_init(&p.leave, NULL, n + 1);
 	for (unsigned i = 0; i < n; i++) {
-		p.sitters[i] = (struct sitter){l, .start = &p.start, .seated = &p.seated, .leave = &p.leave};
+		p.sitters[i] = (struct sitter){l, .start = &p.start, .seated = &p.seated,
+					       .leave = &p.leave};
 		assert_int_equal(pthread_create(&p.sitters[i].thread, NULL, sit, &p.sitters[i]), 0);
 	}
 	pthread_barrier_wait(&p.seated);
@@ -335,6 +336,7 @@ taking_a_seat_leaves_the_signal_mask_as_it_was(void **state)
 	sigemptyset(&some);
 	sigaddset(&some, SIGUSR2);
 	assert_int_equal(pthread_sigmask(SIG_SETMASK, &some, NULL), 0);
+	assert_non_null(cpromi_lane_seat(l));
 	updates_until_own_lane(l);
 	assert_int_equal(pthread_sigmask(SIG_UNBLOCK, &some, &now), 0);
 	for (int signo = 1; signo < 32; signo++)
@@ -362,7 +364,8 @@ no_memory_for_a_seat_is_no_seat(void **state)
 static void
 no_memory_for_the_first_row_is_enomem(void **state)
 {
-	struct home *h = (struct home *)cpromi_region_create(REGION_FIRST_BYTES, false, sizeof(struct home));
+	struct home *h = (struct home *)cpromi_region_create(REGION_FIRST_BYTES, false,
+							     sizeof(struct home));
 
 	(void)state;
 	errno = 0;
@@ -429,7 +432,8 @@ a_number_is_not_used_again_so_a_stale_seat_is_not(void **state)
 		uint32_t slot = l->number % CPROM_MAX_REGISTRIES;
 
 		assert_true(l->number > last[slot]);
-		assert_true(c->number != l->number && load_relaxed(&c->owned) >> 32 != l->number); /* L4 */
+		assert_true(c->number != l->number &&
+			    load_relaxed(&c->owned) >> 32 != l->number); /* L4 */
 		assert_ptr_equal(sit_down(l).seat, &l->row.seats[0]);
 		assert_int_equal(seats_owned(l), 1);
 		last[slot] = l->number;
@@ -441,7 +445,8 @@ static void
 the_table_of_registries_is_full_at_its_bound_and_not_for_ever(void **state)
 {
 	static struct lanes *all[CPROM_MAX_REGISTRIES];
-	struct home *h = (struct home *)cpromi_region_create(REGION_FIRST_BYTES, false, sizeof(struct home));
+	struct home *h = (struct home *)cpromi_region_create(REGION_FIRST_BYTES, false,
+							     sizeof(struct home));
 
 	(void)state;
 	for (unsigned i = 0; i < CPROM_MAX_REGISTRIES; i++)
@@ -484,7 +489,8 @@ threads_may_leave_while_the_registry_is_closed(void **state)
 {
 	(void)state;
 	for (int i = 0; i < 200; i++) {
-		struct lanes *l = open_private(CPROM_MAX_LANES); /* so many that leaving takes a while */
+		struct lanes *l = open_private(
+			CPROM_MAX_LANES); /* so many that leaving takes a while */
 		struct party *p = start_party(l, 4);
 
 		pthread_barrier_wait(&p->leave);
@@ -520,7 +526,8 @@ in_the_childs_copy_of_a_private_registry_all_seats_are_free(void **state)
 	store_relaxed(&p->sitters[0].got.seat->epoch, 3);
 	pid = fork();
 	if (pid == 0)
-		_exit(load_relaxed(&p->sitters[0].got.seat->epoch) != 0 ? 10 : sit_in_private_copy(l));
+		_exit(load_relaxed(&p->sitters[0].got.seat->epoch) != 0 ? 10
+									: sit_in_private_copy(l));
 	assert_int_equal(child_status(pid), 0);
 	assert_int_equal(seats_owned(l), 4);
 	assert_ptr_equal(cpromi_lane_cached(l->number)->seat, mine.seat);
@@ -620,7 +627,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(without_a_free_thread_key_seats_are_reaped_and_no_foreign_key_is_touched), /* first */
+		cmocka_unit_test(
+			without_a_free_thread_key_seats_are_reaped_and_no_foreign_key_is_touched), /* first */
 		cmocka_unit_test(a_thread_keeps_its_seat_and_lane),
 		cmocka_unit_test(each_thread_has_its_own_lane),
 		cmocka_unit_test(a_thread_that_ends_leaves_its_lane_to_the_next),

@@ -286,7 +286,8 @@ calls_on_an_unregistered_metric_do_no_harm(void **state)
 	for (size_t n = 0; n <= 4; n++) {
 		assert_null(cprom_metric_labels(CPROM_METRIC(gone.c), (cprom_strings){values, n}));
 		assert_int_equal(errno, ENOENT);
-		assert_int_equal(cprom_metric_remove(CPROM_METRIC(gone.g), (cprom_strings){values, n}), -1);
+		assert_int_equal(
+			cprom_metric_remove(CPROM_METRIC(gone.g), (cprom_strings){values, n}), -1);
 		assert_int_equal(errno, ENOENT);
 	}
 	assert_int_equal(cprom_remove_matching(gone.h, "a", "x"), -1);

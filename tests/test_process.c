@@ -68,8 +68,9 @@ a_program_name_may_contain_blanks_and_parentheses(void **state)
 static void
 a_program_name_cannot_pose_as_the_fields(void **state)
 {
-	static const char text[] = "1 (a) S 1 1 1 0 -1 1 1 1 1 1 1 1 1 1 1 1 66 1 66 66 66 66 (b\n) R "
-				   "2 2 2 0 -1 2 2 2 2 2 2 2 2 2 20 0 3 0 4 5 6 7\n";
+	static const char text[] =
+		"1 (a) S 1 1 1 0 -1 1 1 1 1 1 1 1 1 1 1 1 66 1 66 66 66 66 (b\n) R "
+		"2 2 2 0 -1 2 2 2 2 2 2 2 2 2 20 0 3 0 4 5 6 7\n";
 	struct process_stat s;
 
 	(void)state;
@@ -173,9 +174,9 @@ static void
 a_field_that_is_no_number_is_not_believed(void **state)
 {
 	static const char *const texts[] = {
-		"",       "\n",        "k",         "k:",       "k:\n",
-		"k: \n",  "k: 12",     "k: 1 2\n",  "k: -1\n",  "k: 18446744073709551616\n",
-		"k: x\n", "k: 12kB\n", " k: 1\n",   "kk: 1\n",  "k 1\n",
+		"",       "\n",        "k",        "k:",      "k:\n",
+		"k: \n",  "k: 12",     "k: 1 2\n", "k: -1\n", "k: 18446744073709551616\n",
+		"k: x\n", "k: 12kB\n", " k: 1\n",  "kk: 1\n", "k 1\n",
 	};
 	uint64_t v = 77;
 
@@ -222,8 +223,8 @@ static void
 an_absurd_boot_time_is_not_believed(void **state)
 {
 	static const char *const texts[] = {
-		"", "btime", "btime 1", "btime 18446744073709551616\n", "btime -1\n", "btime 1 2\n",
-		"btime\t1\n", " btime 1\n",
+		"",           "btime",       "btime 1",    "btime 18446744073709551616\n",
+		"btime -1\n", "btime 1 2\n", "btime\t1\n", " btime 1\n",
 	};
 	uint64_t seconds;
 
@@ -446,9 +447,11 @@ memory_follows_what_is_used(void **state)
 	assert_non_null(p);
 	memset(p, 1, n);
 	assert_true(sample("process_resident_memory_bytes") > resident + 24e6);
-	assert_true(sample("process_virtual_memory_bytes") > sample("process_resident_memory_bytes"));
+	assert_true(sample("process_virtual_memory_bytes") >
+		    sample("process_resident_memory_bytes"));
 	assert_true(sample("process_minor_page_faults_total") > faults);
-	assert_true(sample("process_heap_bytes") == -1 || sample("process_heap_bytes") >= (double)n);
+	assert_true(sample("process_heap_bytes") == -1 ||
+		    sample("process_heap_bytes") >= (double)n);
 	free(p);
 	assert_true(resident > 0 && (uint64_t)resident % (uint64_t)page == 0);
 }
@@ -553,7 +556,8 @@ check_without_descriptors(void)
 		return 1;
 	if (sample("process_cpu_seconds_total") < 0 || sample("process_max_fds") != 0)
 		return 2;
-	return sample("process_threads") == -1 && sample("process_start_time_seconds") == -1 ? 0 : 3;
+	return sample("process_threads") == -1 && sample("process_start_time_seconds") == -1 ? 0
+											     : 3;
 }
 
 static void

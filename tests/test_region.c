@@ -91,7 +91,8 @@ the_header_is_zeroed_and_the_callers_own(void **state)
 	char *first;
 
 	(void)state;
-	assert_true(all_zero((char *)h + sizeof(struct region), sizeof(*h) - sizeof(struct region)));
+	assert_true(
+		all_zero((char *)h + sizeof(struct region), sizeof(*h) - sizeof(struct region)));
 	first = cpromi_region_alloc(&h->region, 16);
 	assert_true(first >= (char *)(h + 1));
 	cpromi_region_destroy(&h->region);
@@ -161,7 +162,8 @@ check_filled(struct region *r, size_t n)
 
 		assert_ptr_equal(cpromi_region_at(r, (region_ref)(o->offset / 8)), o->p);
 		assert_true(o->offset >= sizeof(struct home) && o->offset + o->size <= r->limit);
-		assert_int_equal(region_segment(o->offset), region_segment(o->offset + o->size - 1)); /* R1 */
+		assert_int_equal(region_segment(o->offset),
+				 region_segment(o->offset + o->size - 1)); /* R1 */
 		for (size_t j = 0; j < o->size; j++)
 			assert_true(o->p[j] == i % 251 + 1);
 	}
@@ -182,7 +184,8 @@ objects_fill_a_region_apart_and_within_their_segments(void **state)
 
 		check_filled(&h->region, n);
 		assert_true(load_relaxed(&h->region.used) <= limits[i / 2]);
-		assert_true(load_relaxed(&h->region.used) > limits[i / 2] - 1024); /* and it was filled */
+		assert_true(load_relaxed(&h->region.used) >
+			    limits[i / 2] - 1024); /* and it was filled */
 		cpromi_region_destroy(&h->region);
 	}
 }
@@ -222,7 +225,8 @@ carved_memory_is_aligned_and_zero(void **state)
 static void
 an_exhausted_region_gives_null_and_keeps_errno(void **state)
 {
-	static const size_t sizes[] = {16, 17, 1000, 1025, 64 * KB, MB + 1, SIZE_MAX / 2 + 2, SIZE_MAX - 15, SIZE_MAX};
+	static const size_t sizes[] = {
+		16, 17, 1000, 1025, 64 * KB, MB + 1, SIZE_MAX / 2 + 2, SIZE_MAX - 15, SIZE_MAX};
 	struct home *h = make_home(MB, false);
 	void *last = cpromi_region_alloc(&h->region, 16);
 
@@ -313,7 +317,8 @@ a_head_seen_before_never_comes_back(void **state)
 	seen[0] = load_relaxed(&head); /* a thread stops here, about to pop a … */
 	assert_ptr_equal(cpromi_stack_pop(&h->region, &head), a);
 	assert_ptr_equal(cpromi_stack_pop(&h->region, &head), b);
-	cpromi_stack_push(&h->region, &head, a); /* … and would find a again, but no b behind it: R4 */
+	cpromi_stack_push(&h->region, &head,
+			  a); /* … and would find a again, but no b behind it: R4 */
 	assert_int_equal((uint32_t)load_relaxed(&head), (uint32_t)seen[0]);
 	assert_true(load_relaxed(&head) != seen[0]);
 	assert_ptr_equal(cpromi_stack_pop(&h->region, &head), a);
@@ -493,11 +498,13 @@ memory_goes_back_to_the_system_with_the_region_and_not_before(void **state)
 		char *first = cpromi_region_alloc(&h->region, 30 * KB);
 		char *second = cpromi_region_alloc(&h->region, 100 * KB);
 		char *third = cpromi_region_alloc(&h->region, 200 * KB);
-		char *last = cpromi_region_alloc(&h->region, 200 * KB); /* in a segment that the limit cuts short */
+		char *last = cpromi_region_alloc(
+			&h->region, 200 * KB); /* in a segment that the limit cuts short */
 
 		assert_non_null(last);
 		cpromi_region_free(&h->region, second, 100 * KB);
-		assert_true(is_mapped(first) && is_mapped(second + 100 * KB) && is_mapped(last)); /* R2 */
+		assert_true(is_mapped(first) && is_mapped(second + 100 * KB) &&
+			    is_mapped(last)); /* R2 */
 		cpromi_region_destroy(&h->region);
 		assert_false(is_mapped(first));
 		assert_false(is_mapped(second));

@@ -63,7 +63,8 @@ an_older_program_gives_fewer_options(void **state)
 static void
 limits_are_shown_as_they_were_given(void **state)
 {
-	cprom_registry *r = cprom_registry_new(.max_bytes = 1 << 20, .max_series = 77, .self_metrics = 1);
+	cprom_registry *r = cprom_registry_new(.max_bytes = 1 << 20, .max_series = 77,
+					       .self_metrics = 1);
 	cprom_registry *d = cprom_registry_new(.self_metrics = 1);
 	cprom_registry *s = cprom_registry_new(.self_metrics = 1, .shared = 1);
 
@@ -84,8 +85,10 @@ static void
 past_the_series_limit_every_family_overflows(void **state)
 {
 	cprom_registry *r = cprom_registry_new(.max_series = 5, .self_metrics = 1);
-	cprom_counter *a = cprom_counter_new("a_total", "A.", .registry = r, .labels = CPROM_LABELS("l"));
-	cprom_counter *b = cprom_counter_new("b_total", "B.", .registry = r, .labels = CPROM_LABELS("l"));
+	cprom_counter *a = cprom_counter_new("a_total", "A.", .registry = r,
+					     .labels = CPROM_LABELS("l"));
+	cprom_counter *b = cprom_counter_new("b_total", "B.", .registry = r,
+					     .labels = CPROM_LABELS("l"));
 	char value[32];
 
 	(void)state;
@@ -109,8 +112,10 @@ static void
 past_the_byte_budget_updates_still_land_somewhere(void **state)
 {
 	cprom_registry *r = cprom_registry_new(.max_bytes = SMALL, .self_metrics = 1);
-	cprom_counter *c = cprom_counter_new("c_total", "C.", .registry = r, .labels = CPROM_LABELS("l"));
-	cprom_histogram *h = cprom_histogram_new("h", "H.", .registry = r, .labels = CPROM_LABELS("l"));
+	cprom_counter *c = cprom_counter_new("c_total", "C.", .registry = r,
+					     .labels = CPROM_LABELS("l"));
+	cprom_histogram *h = cprom_histogram_new("h", "H.", .registry = r,
+						 .labels = CPROM_LABELS("l"));
 	cprom_summary *s = cprom_summary_new("s", "S.", .registry = r, .labels = CPROM_LABELS("l"),
 					     .quantiles = CPROM_QUANTILES(0.5), .max_age = 60);
 	cprom_gauge *g = cprom_gauge_new("g", "G.", .registry = r, .labels = CPROM_LABELS("l"));
@@ -177,7 +182,8 @@ fill_and_free(int shared)
 {
 	static cprom_counter *children[3000];
 	cprom_registry *r = cprom_registry_new(.max_bytes = (size_t)4 << 20, .shared = shared);
-	cprom_counter *c = cprom_counter_new("c_total", "C.", .registry = r, .labels = CPROM_LABELS("l"));
+	cprom_counter *c = cprom_counter_new("c_total", "C.", .registry = r,
+					     .labels = CPROM_LABELS("l"));
 	char value[32];
 
 	for (int i = 0; i < 3000; i++) {
@@ -208,7 +214,8 @@ there_may_be_as_many_registries_as_the_header_says(void **state)
 	int n = 0;
 
 	(void)state;
-	while (n <= CPROM_MAX_REGISTRIES && (all[n] = cprom_registry_new(.max_bytes = SMALL)) != NULL)
+	while (n <= CPROM_MAX_REGISTRIES &&
+	       (all[n] = cprom_registry_new(.max_bytes = SMALL)) != NULL)
 		n++;
 	assert_int_equal(n, CPROM_MAX_REGISTRIES);
 	assert_reason(ENFILE, "1024");
@@ -412,7 +419,8 @@ children_that_die_take_no_more_memory_for_ever(void **state)
 static void
 count_until_killed(cprom_registry *r, cprom_counter *c, int done)
 {
-	cprom_counter *l = cprom_counter_new("l_total", "L.", .registry = r, .labels = CPROM_LABELS("l"));
+	cprom_counter *l = cprom_counter_new("l_total", "L.", .registry = r,
+					     .labels = CPROM_LABELS("l"));
 	char value[32];
 
 	for (int i = 0; i < 1000; i++)

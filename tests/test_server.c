@@ -10,6 +10,7 @@
 #include <cprom.h>
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -829,7 +830,7 @@ a_page_that_nobody_reads_makes_room_for_another(void **state)
 	struct reply r;
 
 	(void)state;
-	run_for(s, 1100);
+	run_for(s, 3000); /* the second that it may stall begins when its socket is full */
 	say_text(&c, GET("/metrics"));
 	r = hear_reply(&c, false);
 	assert_page(&r, large);
@@ -1378,33 +1379,36 @@ starting_and_stopping_leaves_no_descriptor(void **state)
 	assert_int_equal(open_descriptors(), before);
 }
 
-/* The line of /proc/self/task/TID/FILE that begins so, of the thread named cprom. */
+/* Does /proc/self/task/TASK/FILE have a line that begins so? Then line is that line. */
+static bool
+read_task_line(const char *task, const char *file, const char *begin, char *line, size_t n)
+{
+	bool found = false;
+	char path[80];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%.20s/%s", task, file);
+	f = fopen(path, "r");
+	while (f != NULL && !found && fgets(line, (int)n, f) != NULL)
+		found = strncmp(line, begin, strlen(begin)) == 0;
+	if (f != NULL)
+		fclose(f);
+	return found;
+}
+
+/* The same of the thread that is named cprom. */
 static bool
 read_thread_line(const char *file, const char *begin, char *line, size_t n)
 {
+	DIR *tasks = opendir("/proc/self/task");
+	struct dirent *task;
 	bool found = false;
 
-	for (long id = getpid(); id < getpid() + 1000 && !found; id++) {
-		char path[80];
-		char name[32] = "";
-		FILE *f;
-
-		snprintf(path, sizeof(path), "/proc/self/task/%ld/comm", id);
-		f = fopen(path, "r");
-		if (f == NULL)
-			continue;
-		if (fgets(name, sizeof(name), f) == NULL)
-			name[0] = '\0';
-		fclose(f);
-		if (strcmp(name, "cprom\n") != 0)
-			continue;
-		snprintf(path, sizeof(path), "/proc/self/task/%ld/%s", id, file);
-		f = fopen(path, "r");
-		while (f != NULL && !found && fgets(line, (int)n, f) != NULL)
-			found = strncmp(line, begin, strlen(begin)) == 0;
-		if (f != NULL)
-			fclose(f);
-	}
+	assert_non_null(tasks);
+	while (!found && (task = readdir(tasks)) != NULL)
+		found = read_task_line(task->d_name, "comm", "cprom\n", line, n) &&
+			read_task_line(task->d_name, file, begin, line, n);
+	closedir(tasks);
 	return found;
 }
 

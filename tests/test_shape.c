@@ -191,7 +191,8 @@ of_threads_that_make_the_same_shape_all_get_one(void **state)
 	run_workers(get_many, NULL, 0);
 	for (unsigned i = 0; i < SHAPES; i++)
 		for (int j = 0; j < THREADS; j++)
-			assert_ptr_equal(((struct shape **)workers[j].result)[i], get(CPROM_TYPE_HISTOGRAM, 0, i, 3));
+			assert_ptr_equal(((struct shape **)workers[j].result)[i],
+					 get(CPROM_TYPE_HISTOGRAM, 0, i, 3));
 	for (struct shape *s = (struct shape *)load_relaxed(&home->list); s != NULL; s = s->next)
 		count++;
 	assert_int_equal(count, SHAPES);
@@ -226,7 +227,8 @@ series_have_cells_of_their_own(void **state)
 		assert_non_null(cells[2 * i]);
 		assert_non_null(cells[2 * i + 1]);
 		for (uint32_t c = 0; c < s->run; c++)
-			assert_true(load_relaxed(&cells[2 * i][c]) == 0 && load_relaxed(&cells[2 * i + 1][c]) == 0);
+			assert_true(load_relaxed(&cells[2 * i][c]) == 0 &&
+				    load_relaxed(&cells[2 * i + 1][c]) == 0);
 	}
 	qsort(cells, 2000, sizeof(cells[0]), by_cell);
 	for (size_t i = 1; i < 2000; i++)
@@ -240,7 +242,7 @@ take_and_mark(void *arg)
 	struct shape *s = counters();
 
 	pthread_barrier_wait(w->all);
-	for (int i = 0; i < 5000; i++) {
+	for (int i = 0; i < 20000; i++) {
 		struct handle *h = cpromi_shape_take(s);
 
 		w->n += h == NULL || exchange_acq_rel(&cpromi_shared_cells(h, 0)[0], 1) != 0;
@@ -285,7 +287,8 @@ no_series_is_taken_by_two_threads(void **state)
 		assert_int_equal(workers[i].n, 0);
 	used = load_relaxed(&home->region.used);
 	run_workers(take_and_give, NULL, 0);
-	assert_true(load_relaxed(&home->region.used) - used <= 3 * THREADS * 64 * 20); /* re-used, not made */
+	assert_true(load_relaxed(&home->region.used) - used <=
+		    3 * THREADS * 64 * 20); /* re-used, not made */
 }
 
 static void *
@@ -304,7 +307,8 @@ fill_own_cells(void *arg)
 
 			store_relaxed(&cells[c], is_double ? double_bits(0.25) : w->id + 10);
 			if (w->id == 0)
-				store_relaxed(&cpromi_shared_cells(w->handle, plane)[c], is_double ? double_bits(1.5) : 7);
+				store_relaxed(&cpromi_shared_cells(w->handle, plane)[c],
+					      is_double ? double_bits(1.5) : 7);
 		}
 	}
 	pthread_barrier_wait(w->all);
@@ -322,7 +326,8 @@ counts_in_all_lanes_are_summed_and_outlive_their_threads(void **state)
 	assert_true(cpromi_sum_u64(h, 0, 0) == 10 + 11 + 12 + 13 + 7);
 	assert_true(cpromi_sum_double(h, 1, 0) == 4 * 0.25 + 1.5);
 	run_workers(fill_own_cells, h, 0);
-	assert_true(cpromi_sum_u64(h, 0, 0) == 10 + 11 + 12 + 13 + 7); /* L2: the same lanes again */
+	assert_true(cpromi_sum_u64(h, 0, 0) ==
+		    10 + 11 + 12 + 13 + 7); /* L2: the same lanes again */
 }
 
 static void
@@ -407,7 +412,8 @@ counting_through_a_removed_handle_never_makes_a_sum_negative(void **state)
 static void
 what_is_no_series_has_no_own_cells(void **state)
 {
-	struct handle family = {.number = LANE_NO_NUMBER, .chunk = counters()->none, .kind = HANDLE_FAMILY};
+	struct handle family = {
+		.number = LANE_NO_NUMBER, .chunk = counters()->none, .kind = HANDLE_FAMILY};
 
 	(void)state;
 	assert_null(cpromi_own_cells(&family, 0));
@@ -449,7 +455,8 @@ observe(atomic_u64 *cells, uint64_t bucket)
 	uint64_t odd = cpromi_snapshot_begin(cells);
 
 	add_owned_release(&cells[2 + bucket], 1);
-	store_release(&cells[1], double_bits(bits_double(load_relaxed(&cells[1])) + (double)bucket + 1));
+	store_release(&cells[1],
+		      double_bits(bits_double(load_relaxed(&cells[1])) + (double)bucket + 1));
 	cpromi_snapshot_end(cells, odd);
 }
 

@@ -45,8 +45,9 @@ static double table[32]; /* entry k is about 2^(k/32 - 1) */
 static void
 make_table(void)
 {
-	static const uint64_t factors[] = {0x3ff6a09e667f3bcc, 0x3ff306fe0a31b715, 0x3ff172b83c7d517b,
-					   0x3ff0b5586cf9890f, 0x3ff059b0d3158574};
+	static const uint64_t factors[] = {0x3ff6a09e667f3bcc, 0x3ff306fe0a31b715,
+					   0x3ff172b83c7d517b, 0x3ff0b5586cf9890f,
+					   0x3ff059b0d3158574};
 
 	for (unsigned k = 0; k < 32; k++) {
 		volatile double x = 0.5;
@@ -132,7 +133,8 @@ a_bound_is_the_last_value_of_its_bucket(void **state)
 
 		assert_int_equal(cpromi_sketch_index(bound), i);
 		assert_int_equal(cpromi_sketch_index(nextafter(bound, INFINITY)), i + 1);
-		assert_int_equal(cpromi_sketch_index(nextafter(bound, 0)), expected_index(nextafter(bound, 0)));
+		assert_int_equal(cpromi_sketch_index(nextafter(bound, 0)),
+				 expected_index(nextafter(bound, 0)));
 	}
 	assert_double(cpromi_sketch_bound(0), 1);
 	assert_double(cpromi_sketch_bound(1), 1.0218971486541166);
@@ -160,10 +162,12 @@ random_values_have_the_index_of_the_table_rule(void **state)
 	(void)state;
 	for (int i = 0; i < 300000; i++) {
 		uint64_t bits = next_random(&seed) >> 1;
-		double v = bits_double(i % 8 == 0 ? bits >> (11 + bits % 52) : bits); /* or subnormal */
+		double v = bits_double(i % 8 == 0 ? bits >> (11 + bits % 52)
+						  : bits); /* or subnormal */
 
 		if (v > 0 && cpromi_sketch_index(v) != expected_index(v))
-			fail_msg("index of %a is %d, not %d", v, cpromi_sketch_index(v), expected_index(v));
+			fail_msg("index of %a is %d, not %d", v, cpromi_sketch_index(v),
+				 expected_index(v));
 	}
 }
 
@@ -218,7 +222,7 @@ few_observations_give_the_value_of_their_rank(void **state)
 	static const struct {
 		int n;
 		double q[3];
-	} vectors[] = {{1, {1, 1, 1}},    {2, {1, 2, 2}},      {3, {2, 3, 3}},        {4, {2, 4, 4}},
+	} vectors[] = {{1, {1, 1, 1}},   {2, {1, 2, 2}},      {3, {2, 3, 3}},        {4, {2, 4, 4}},
 		       {10, {5, 9, 10}}, {100, {50, 90, 99}}, {499, {250, 450, 495}}};
 	const double q[] = {0.5, 0.9, 0.99};
 	double out[3];
@@ -291,7 +295,8 @@ a_value_stays_for_between_four_fifths_and_all_of_the_age(void **state)
 static double
 value_of_slice(uint64_t slice)
 {
-	return 1 + (double)(slice * 4 % 7) / 10; /* all in one leaf, and not in step with the slots */
+	return 1 +
+	       (double)(slice * 4 % 7) / 10; /* all in one leaf, and not in step with the slots */
 }
 
 static void

@@ -37,8 +37,8 @@ teardown(void **state)
 static cprom_summary *
 make(cprom_doubles quantiles)
 {
-	cprom_summary *s =
-		cprom_summary_new("s", "A summary.", .registry = registry, .quantiles = quantiles);
+	cprom_summary *s = cprom_summary_new("s", "A summary.", .registry = registry,
+					     .quantiles = quantiles);
 
 	assert_non_null(s);
 	return s;
@@ -202,7 +202,7 @@ is_within_the_promise(double estimate, double exact)
 static void
 check_distribution(const char *name, double (*next)(void))
 {
-	static const double grid[] = {0,   0.001, 0.01, 0.05, 0.1,  0.2,  0.25, 0.3,   0.4,    0.5,
+	static const double grid[] = {0,   0.001, 0.01, 0.05, 0.1, 0.2,  0.25, 0.3,   0.4,    0.5,
 				      0.6, 0.7,   0.75, 0.8,  0.9, 0.95, 0.99, 0.999, 0.9999, 1};
 	static double sorted[N];
 	cprom_summary *s = cprom_summary_new(name, "A summary.", .registry = registry,

@@ -53,7 +53,8 @@ all_the_same(uint32_t key)
 static uint32_t
 few(uint32_t key)
 {
-	static const uint32_t hashes[] = {0, 1, 0x3fffffff, 0x40000000, 0x7fffffff, 0x80000000, 0xc0000000, UINT32_MAX};
+	static const uint32_t hashes[] = {0,          1,          0x3fffffff, 0x40000000,
+					  0x7fffffff, 0x80000000, 0xc0000000, UINT32_MAX};
 
 	return hashes[key % array_len(hashes)];
 }
@@ -74,7 +75,8 @@ markers(uint32_t key)
 static const struct {
 	uint32_t (*of)(uint32_t);
 	uint32_t keys;
-} hashes[] = {{spread, KEYS}, {all_the_same, 100}, {few, 200}, {in_one_corner, 200}, {markers, KEYS}};
+} hashes[] = {
+	{spread, KEYS}, {all_the_same, 100}, {few, 200}, {in_one_corner, 200}, {markers, KEYS}};
 
 /* ---- fixture ------------------------------------------------------------------ */
 
@@ -362,7 +364,8 @@ a_search_is_short_once_the_markers_are_there(void **state)
 	(void)state;
 	for (uint32_t key = 0; key < 4096; key++)
 		assert_true(add(key));
-	for (n = (struct node *)load_relaxed(&t->root.next); n != NULL; n = (struct node *)load_relaxed(&n->next))
+	for (n = (struct node *)load_relaxed(&t->root.next); n != NULL;
+	     n = (struct node *)load_relaxed(&n->next))
 		ready += load_relaxed(&n->state) == MARKER_READY;
 	assert_true(ready > 1000); /* made by the insertions that met them */
 	assert_true(ready <= 1u << load_relaxed(&t->bits));
@@ -519,7 +522,8 @@ a_storm_of_insertions_removals_and_searches_leaves_what_was_not_removed(void **s
 				left += workers[i].won;
 			assert_int_equal(check_order(), left);
 			assert_int_equal(load_relaxed(&t->count), left);
-			assert_true(1u << load_relaxed(&t->bits) <= 2 * (keys[k] + THREADS)); /* no more than it needs */
+			assert_true(1u << load_relaxed(&t->bits) <=
+				    2 * (keys[k] + THREADS)); /* no more than it needs */
 		}
 }
 

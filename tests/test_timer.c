@@ -129,8 +129,8 @@ static void
 a_timer_without_metric_gets_one_when_it_ends(void **state)
 {
 	cprom_timer t = cprom_timer_start(NULL);
-	cprom_histogram *by_code = cprom_histogram_new("by_code_seconds", "H.", .registry = registry,
-						       .labels = CPROM_LABELS("code"));
+	cprom_histogram *by_code = cprom_histogram_new(
+		"by_code_seconds", "H.", .registry = registry, .labels = CPROM_LABELS("code"));
 	double seconds;
 
 	(void)state;
@@ -184,7 +184,7 @@ null_and_foreign_types_do_no_harm(void **state)
 static int
 leave_by_return(void)
 {
-	CPROM_TIME(histogram) {
+	CPROM_TIME (histogram) {
 		return 7;
 	}
 	return 0;
@@ -196,21 +196,21 @@ a_block_is_timed_on_every_way_out(void **state)
 	int passes = 0;
 
 	(void)state;
-	CPROM_TIME(histogram) {
+	CPROM_TIME (histogram) {
 		passes++;
 	}
 	assert_int_equal(observed(), 1);
-	CPROM_TIME(histogram) {
+	CPROM_TIME (histogram) {
 		passes++;
 		break;
 	}
 	assert_int_equal(observed(), 1);
-	CPROM_TIME(histogram) {
+	CPROM_TIME (histogram) {
 		passes++;
 		continue;
 	}
 	assert_int_equal(observed(), 1);
-	CPROM_TIME(histogram) {
+	CPROM_TIME (histogram) {
 		passes++;
 		goto out;
 	}
@@ -263,16 +263,19 @@ blocks_and_scopes_nest_and_repeat(void **state)
 {
 	(void)state;
 	CPROM_TIME_SCOPE(summary);
-	CPROM_TIME_SCOPE(summary); CPROM_TIME_SCOPE(summary);
-	CPROM_TIME(histogram) CPROM_TIME(histogram) {
-		CPROM_TIME(histogram) {
-			CPROM_IN_PROGRESS(gauge) CPROM_IN_PROGRESS(gauge) {
-				assert_true(cprom_gauge_value(gauge) == 2);
+	CPROM_TIME_SCOPE(summary);
+	CPROM_TIME_SCOPE(summary);
+	CPROM_TIME (histogram)
+		CPROM_TIME (histogram) {
+			CPROM_TIME (histogram) {
+				CPROM_IN_PROGRESS(gauge) CPROM_IN_PROGRESS(gauge)
+				{
+					assert_true(cprom_gauge_value(gauge) == 2);
+				}
+				assert_true(cprom_gauge_value(gauge) == 0);
 			}
-			assert_true(cprom_gauge_value(gauge) == 0);
+			assert_int_equal(observed(), 1);
 		}
-		assert_int_equal(observed(), 1);
-	}
 	assert_int_equal(observed(), 2);
 	assert_int_equal(cprom_summary_count(summary), 0);
 }
@@ -285,7 +288,7 @@ a_block_is_one_statement(void **state)
 	(void)state;
 	for (int i = 0; i < 2; i++)
 		if (i == 0)
-			CPROM_TIME(histogram)
+			CPROM_TIME (histogram)
 				taken += 1;
 		else
 			taken += 10;
@@ -324,7 +327,7 @@ arguments_are_evaluated_once(void **state)
 
 	(void)state;
 	evaluations = 0;
-	CPROM_TIME(evaluated()) {
+	CPROM_TIME (evaluated()) {
 		assert_int_equal(evaluations, 1);
 	}
 	assert_int_equal(evaluations, 1);
@@ -334,7 +337,8 @@ arguments_are_evaluated_once(void **state)
 		CPROM_COUNT_ERRORS_SCOPE(evaluated_counter(), result);
 	}
 	assert_int_equal(evaluations, 4);
-	CPROM_IN_PROGRESS(evaluated_gauge()) {
+	CPROM_IN_PROGRESS(evaluated_gauge())
+	{
 	}
 	assert_int_equal(evaluations, 5);
 	t = cprom_timer_start(evaluated());
@@ -353,10 +357,11 @@ blocks_and_scopes_take_null(void **state)
 	CPROM_TIME_SCOPE(NULL);
 	CPROM_IN_PROGRESS_SCOPE(NULL);
 	CPROM_COUNT_ERRORS_SCOPE(NULL, result);
-	CPROM_TIME(NULL) {
+	CPROM_TIME (NULL) {
 		passes++;
 	}
-	CPROM_IN_PROGRESS(NULL) {
+	CPROM_IN_PROGRESS(NULL)
+	{
 		passes++;
 	}
 	assert_int_equal(passes, 2);
@@ -367,7 +372,8 @@ blocks_and_scopes_take_null(void **state)
 static double
 in_progress_inside(void)
 {
-	CPROM_IN_PROGRESS(gauge) {
+	CPROM_IN_PROGRESS(gauge)
+	{
 		return cprom_gauge_value(gauge);
 	}
 	return -1;
@@ -379,10 +385,12 @@ in_progress_goes_up_and_down_on_every_way_out(void **state)
 	(void)state;
 	assert_true(in_progress_inside() == 1);
 	assert_true(cprom_gauge_value(gauge) == 0);
-	CPROM_IN_PROGRESS(gauge) {
+	CPROM_IN_PROGRESS(gauge)
+	{
 		break;
 	}
-	CPROM_IN_PROGRESS(gauge) {
+	CPROM_IN_PROGRESS(gauge)
+	{
 		goto out;
 	}
 out:
@@ -444,7 +452,7 @@ static CPROM_TIMED(histogram, struct pair, decorated_structure, (int a, double b
 }
 
 static CPROM_TIMED(cprom_labels(by, method), const char *, decorated_by_argument,
-		   (cprom_histogram *by, const char *method), (by, method))
+		   (cprom_histogram * by, const char *method), (by, method))
 {
 	return cprom_histogram_count(cprom_labels(by, method)) == 0 ? method : "?";
 }

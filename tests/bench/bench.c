@@ -112,9 +112,9 @@ run_one(void *arg)
 	return NULL;
 }
 
-/* Nanoseconds per operation of one repetition. */
+/* Nanoseconds per operation of one repetition; 0 if the machine had no time for it. */
 static double
-measure(const struct bench_case *c, unsigned milliseconds)
+try_to_measure(const struct bench_case *c, unsigned milliseconds)
 {
 	static struct runner runners[MAX_THREADS];
 	struct timespec pause = {milliseconds / 1000, milliseconds % 1000 * 1000000};
@@ -138,8 +138,21 @@ measure(const struct bench_case *c, unsigned milliseconds)
 		operations += runners[i].operations;
 		cpu_ns += runners[i].cpu_ns;
 	}
+	if (cpu_ns < milliseconds * (uint64_t)250000)
+		return 0;
 	return (double)cpu_ns / (double)(c->threads < cpus ? c->threads : cpus) /
 	       (double)operations;
+}
+
+static double
+measure(const struct bench_case *c, unsigned milliseconds)
+{
+	double ns;
+
+	do
+		ns = try_to_measure(c, milliseconds);
+	while (ns == 0);
+	return ns;
 }
 
 /* Is it asked for, or the bound of one that is? */
