@@ -371,6 +371,8 @@ cprom_scrape_read(cprom_scrape *s, void *buf, size_t n)
 
 	if (s == NULL || (buf == NULL && n > 0))
 		return cpromi_fail(EINVAL, "there is no scrape, or no buffer, to read");
+	if (n == 0)
+		return 0;
 	t.p = buf;
 	t.end = t.p + (n > PTRDIFF_MAX ? PTRDIFF_MAX : n);
 	take_pending(s, &t);
