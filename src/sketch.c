@@ -7,7 +7,7 @@
 #include "sketch_table.h"
 
 #define ZERO_KEY 131072      /* the middle of 18 bits */
-#define INDEX_SHIFT 34400    /* index -34400 would be ZERO_KEY; the smallest is -34367 */
+#define INDEX_SHIFT 34400    /* index -34400 would be ZERO_KEY; the smallest is -34368 */
 #define INFINITE_INDEX 32769 /* one above that of DBL_MAX */
 #define MANTISSA (((uint64_t)1 << 52) - 1)
 #define BIRTH_BITS 20
