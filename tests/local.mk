@@ -71,7 +71,8 @@ test_helpers = \
 	tests/gen_number_table.py \
 	tests/heap.h \
 	tests/page.h \
-	tests/promql.py
+	tests/promql.py \
+	tests/with_registry.h
 
 # Programs that scripts or check-long run; they use no cmocka.
 helper_programs = \

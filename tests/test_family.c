@@ -12,24 +12,7 @@
 
 #include "expect.h"
 #include "family.h"
-
-static cprom_registry *registry;
-
-static int
-setup(void **state)
-{
-	(void)state;
-	registry = cprom_registry_new(.self_metrics = 1);
-	return registry == NULL ? -1 : 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	cprom_registry_free(registry);
-	return 0;
-}
+#include "with_registry.h"
 
 /* A metric of any type, with labels or without. */
 static cprom_metric *

@@ -13,27 +13,10 @@
 
 #include "expect.h"
 #include "shape.h"
+#include "with_registry.h"
 
 static const double defaults[] = {.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10};
 #define DEFAULTS (sizeof(defaults) / sizeof(*defaults))
-
-static cprom_registry *registry;
-
-static int
-setup(void **state)
-{
-	(void)state;
-	registry = cprom_registry_new(.self_metrics = 1);
-	return registry == NULL ? -1 : 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	cprom_registry_free(registry);
-	return 0;
-}
 
 static cprom_histogram *
 make(cprom_doubles buckets)

@@ -13,26 +13,9 @@
 
 #include "expect.h"
 #include "metric.h"
+#include "with_registry.h"
 
 #define CHURN 2000 /* removals after which the memory of a series was used again for sure */
-
-static cprom_registry *registry;
-
-static int
-setup(void **state)
-{
-	(void)state;
-	registry = cprom_registry_new(.self_metrics = 1);
-	return registry == NULL ? -1 : 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	cprom_registry_free(registry);
-	return 0;
-}
 
 /* ---- seconds -------------------------------------------------------------- */
 

@@ -13,26 +13,9 @@
 #include <cmocka.h>
 
 #include "expect.h"
+#include "with_registry.h"
 
 #define N 5000
-
-static cprom_registry *registry;
-
-static int
-setup(void **state)
-{
-	(void)state;
-	registry = cprom_registry_new(.self_metrics = 1);
-	return registry == NULL ? -1 : 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	cprom_registry_free(registry);
-	return 0;
-}
 
 static cprom_summary *
 make(cprom_doubles quantiles)

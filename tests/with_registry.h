@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * with_registry: a registry of its own for each test, with the library's own metrics.
+ * Included behind <cmocka.h>.
+ */
+#ifndef CPROM_TESTS_WITH_REGISTRY_H
+#define CPROM_TESTS_WITH_REGISTRY_H
+
+#include <cprom.h>
+
+static cprom_registry *registry;
+
+static int
+setup(void **state)
+{
+	(void)state;
+	registry = cprom_registry_new(.self_metrics = 1);
+	return registry == NULL ? -1 : 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	cprom_registry_free(registry);
+	return 0;
+}
+
+#endif
