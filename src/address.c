@@ -229,9 +229,13 @@ static int
 adopt_file(struct listener *l, const char *path, mode_t mode)
 {
 	struct stat st;
+	if (chmod(path, mode) < 0 || lstat(path, &st) < 0) {
+		int err = errno;
 
-	if (chmod(path, mode) < 0 || lstat(path, &st) < 0)
+		unlink(path); /* bound a moment ago, so it is ours */
+		errno = err;
 		return -1;
+	}
 	l->device = st.st_dev;
 	l->inode = st.st_ino;
 	memcpy(l->path, path, strlen(path) + 1);

@@ -49,15 +49,17 @@ cprom_collector_unregister(cprom_collector *c)
 		cpromi_family_retire(f);
 }
 
-/* The first collector of that function, or of any if it is NULL. In an epoch. */
+/* The first collector of that function, or of any if it is NULL, that is ours. In an epoch. */
 static struct family *
-find(cprom_registry *r, void (*collect)(cprom_sink *out, void *arg))
+find(cprom_registry *r, void (*collect)(cprom_sink *out, void *arg),
+     bool (*is_ours)(const struct family *f))
 {
 	struct family *f = NULL;
 
 	do
 		f = cpromi_family_after(r, f, f == NULL ? 0 : load_relaxed(&f->ticket), UINT64_MAX);
-	while (f != NULL && (f->collect == NULL || (collect != NULL && f->collect != collect)));
+	while (f != NULL &&
+	       (f->collect == NULL || (collect != NULL && f->collect != collect) || !is_ours(f)));
 	return f;
 }
 
@@ -69,13 +71,14 @@ cpromi_collector_exists(cprom_registry *r, void (*collect)(cprom_sink *out, void
 
 	if (!cpromi_epoch_enter(&r->epoch, &g))
 		return false;
-	found = find(r, collect) != NULL;
+	found = find(r, collect, cpromi_family_is_callable) != NULL;
 	cpromi_epoch_leave(&g);
 	return found;
 }
 
-void
-cpromi_collector_remove_all(cprom_registry *r, void (*collect)(cprom_sink *out, void *arg))
+static void
+remove_all(cprom_registry *r, void (*collect)(cprom_sink *out, void *arg),
+	   bool (*is_ours)(const struct family *f))
 {
 	struct family *f;
 	struct epoch_guard g;
@@ -85,10 +88,29 @@ cpromi_collector_remove_all(cprom_registry *r, void (*collect)(cprom_sink *out, 
 
 		if (!cpromi_epoch_enter(&r->epoch, &g))
 			return;
-		f = find(r, collect);
+		f = find(r, collect, is_ours);
 		removed = f != NULL && cpromi_family_remove(f);
 		cpromi_epoch_leave(&g);
 		if (removed)
 			cpromi_family_retire(f);
 	} while (f != NULL);
+}
+
+void
+cpromi_collector_remove(cprom_registry *r, void (*collect)(cprom_sink *out, void *arg))
+{
+	remove_all(r, collect, cpromi_family_is_callable);
+}
+
+/* Was it registered by this very process, or is the registry its own anyway? */
+static bool
+is_own(const struct family *f)
+{
+	return !f->registry->region.shared || f->maker.tag == cpromi_kinship_stamp().tag;
+}
+
+void
+cpromi_collector_remove_own(cprom_registry *r)
+{
+	remove_all(r, NULL, is_own);
 }

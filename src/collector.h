@@ -8,10 +8,13 @@
 #include <cprom.h>
 #include <stdbool.h>
 
-/* Is there a collector of that function? */
+/* Is there a collector of that function that this process may run? */
 bool cpromi_collector_exists(cprom_registry *r, void (*collect)(cprom_sink *out, void *arg));
 
-/* Removes all collectors of that function; all there are if it is NULL. */
-void cpromi_collector_remove_all(cprom_registry *r, void (*collect)(cprom_sink *out, void *arg));
+/* Removes those. */
+void cpromi_collector_remove(cprom_registry *r, void (*collect)(cprom_sink *out, void *arg));
+
+/* Removes all that this process registered; of a private registry, all there are. */
+void cpromi_collector_remove_own(cprom_registry *r);
 
 #endif

@@ -38,7 +38,7 @@ cprom_registry_free(cprom_registry *r)
 {
 	if (r == NULL || (uintptr_t)r == load_relaxed(&default_registry))
 		return;
-	cpromi_collector_remove_all(r, NULL); /* for .release */
+	cpromi_collector_remove_own(r); /* for .release */
 	cpromi_lanes_close(&r->lanes);
 }
 
@@ -81,6 +81,6 @@ cprom_process_disable(cprom_registry *from)
 
 	if (r == NULL)
 		return -1;
-	cpromi_collector_remove_all(r, cpromi_process_collect);
+	cpromi_collector_remove(r, cpromi_process_collect);
 	return 0;
 }

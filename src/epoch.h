@@ -61,11 +61,13 @@ static inline bool
 cpromi_epoch_enter(struct epoch *e, struct epoch_guard *g)
 {
 	const struct lane_cache *c = cpromi_lane_cached(e->lanes->number);
+	uint32_t changes = c->changes, number = c->number;
 
-	/* The seat first: a signal handler may give the entry to another registry. */
+	/* A signal handler may give the entry to another registry, and back. */
+	fence_compiler();
 	g->seat = c->seat;
 	fence_compiler();
-	if (UNLIKELY(c->number != e->lanes->number)) {
+	if (UNLIKELY(number != e->lanes->number || c->changes != changes)) {
 		g->seat = cpromi_lane_seat(e->lanes);
 		if (g->seat == NULL)
 			return false;

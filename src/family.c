@@ -9,7 +9,6 @@
 #include "registry.h"
 
 #include <errno.h>
-#include <unistd.h>
 
 static struct family *
 family_at(uintptr_t word)
@@ -163,7 +162,7 @@ make(struct cprom_registry *r, const struct family_spec *spec, struct shape *sha
 	store_relaxed(&f->uses, FAMILY_ALIVE);
 	store_relaxed(&f->live, 0);
 	f->registry = r;
-	f->process = getpid();
+	f->maker = cpromi_kinship_stamp();
 	f->shape = shape;
 	f->only = NULL;
 	f->overflow = NULL;
@@ -408,9 +407,7 @@ cpromi_family_retire(struct family *f)
 bool
 cpromi_family_is_callable(const struct family *f)
 {
-	const struct cprom_registry *r = f->registry;
-
-	return !r->region.shared || f->process == r->process || f->process == getpid();
+	return !f->registry->region.shared || cpromi_kinship_inherits(&f->maker);
 }
 
 bool

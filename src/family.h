@@ -22,6 +22,7 @@
 #define CPROMI_FAMILY_H
 
 #include "index.h"
+#include "kinship.h"
 #include "series.h"
 
 struct cprom_registry;
@@ -61,8 +62,8 @@ struct family {
 	struct series *overflow; /* if there are; in the index since its first use */
 	struct index index;
 	region_ref self;
-	pid_t process;   /* that registered it */
-	atomic_u32 live; /* series in the index, the overflow series aside */
+	struct stamp maker; /* who registered it */
+	atomic_u32 live;    /* series in the index, the overflow series aside */
 	uint32_t max_series;
 	double (*callback)(void *arg);
 	void (*collect)(cprom_sink *out, void *arg);
@@ -143,8 +144,8 @@ bool cpromi_family_use(struct family *f);
 void cpromi_family_unuse(struct family *f);
 
 /*
- * May this process call its functions? In a shared registry: if it registered them, or the
- * process that made the registry did, before this one was forked or after.
+ * May this process call its functions? Not if a process that it does not descend from
+ * registered them, or an ancestor after our branch was forked: then they may not be here.
  */
 bool cpromi_family_is_callable(const struct family *f);
 

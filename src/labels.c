@@ -342,7 +342,8 @@ enter(struct family *f, struct epoch_guard *g)
 {
 	if (!cpromi_epoch_enter(&f->registry->epoch, g))
 		return cpromi_fail(ENOMEM, "the registry has no memory for one more thread");
-	if (!cpromi_family_is_removed(f))
+	/* Not born: a handle of an earlier family in this memory, which is not linked yet. */
+	if (!cpromi_family_is_removed(f) && load_acquire(&f->birth) != 0)
 		return 0;
 	cpromi_epoch_leave(g);
 	return cpromi_fail(ENOENT, "the metric was unregistered");

@@ -5,7 +5,7 @@
 #include "lane.h"
 
 #include "epoch.h"
-#include "hash.h"
+#include "kinship.h"
 
 #include <cprom.h>
 #include <errno.h>
@@ -53,21 +53,17 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 #define ID_MASK (((uint64_t)1 << ID_BITS) - 1)
 #define REAPING ((uint64_t)1 << 63)
 
-static uint64_t process_tag; /* in place; made anew in a forked child */
-
-static void
-make_process_tag(void)
+/* The random bits, in their place. */
+static uint64_t
+process_bits(void)
 {
-	struct hash_key random;
-
-	cpromi_hash_key_make(&random);
-	process_tag = random.k[0] >> 45 << (2 * ID_BITS);
+	return cpromi_kinship_stamp().tag >> 45 << (2 * ID_BITS);
 }
 
 static uint64_t
 own_identity(void)
 {
-	return process_tag | ((uint64_t)getpid() & ID_MASK) << ID_BITS |
+	return process_bits() | ((uint64_t)getpid() & ID_MASK) << ID_BITS |
 	       ((uint64_t)syscall(SYS_gettid) & ID_MASK);
 }
 
@@ -79,7 +75,7 @@ is_alive(uint64_t owner)
 	bool alive;
 
 	if (process == getpid() &&
-	    (owner & ~REAPING) >> (2 * ID_BITS) != process_tag >> (2 * ID_BITS))
+	    (owner & ~REAPING) >> (2 * ID_BITS) != process_bits() >> (2 * ID_BITS))
 		return false; /* one that had our number before us */
 	alive = syscall(SYS_tgkill, process, (pid_t)(owner & ID_MASK), 0) == 0 || errno != ESRCH;
 	errno = saved;
@@ -186,7 +182,7 @@ after_fork_in_child(void)
 {
 	memset(cpromi_lane_cache, 0, sizeof(cpromi_lane_cache));
 	evicted = false;
-	make_process_tag();
+	cpromi_kinship_in_child();
 	cpromi_epoch_after_fork();
 	for (unsigned i = 0; i < SLOTS; i++) {
 		uint64_t state = load_acquire(&slots[i].state);
@@ -200,8 +196,8 @@ static void
 start_up(void)
 {
 	has_exit_key = pthread_key_create(&exit_key, leave_all) == 0;
-	pthread_atfork(NULL, NULL, after_fork_in_child);
-	make_process_tag();
+	cpromi_kinship_start();
+	pthread_atfork(cpromi_kinship_before_fork, NULL, after_fork_in_child);
 	cpromi_epoch_after_fork();
 }
 
@@ -329,6 +325,7 @@ remember(struct lanes *l, struct lane_cache *c, struct seat *seat)
 
 	if (c->number != 0 && c->number != l->number)
 		evicted = true;
+	c->changes++;
 	c->seat = seat;
 	c->retry = RETRY_INTERVAL;
 	c->number = l->number;

@@ -65,8 +65,9 @@ struct lane_cache {
 	atomic_u64 owned; /* registry number << 32 | lane, 0 if the seat has no lane: one word, for
 			   * a signal handler may give the entry to another registry at any time */
 	struct seat *seat;
-	uint32_t number; /* registry number if there is a seat at all */
-	uint32_t retry;  /* shared updates until a look for a free lane */
+	uint32_t number;  /* registry number if there is a seat at all */
+	uint32_t retry;   /* shared updates until a look for a free lane */
+	uint32_t changes; /* of seat and number: tells a reader of both that they belong together */
 };
 
 extern THREAD_LOCAL struct lane_cache cpromi_lane_cache[LANE_CACHE];

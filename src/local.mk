@@ -49,7 +49,9 @@ libcprom_la_SOURCES = \
 	src/index.h \
 	src/instrument.c \
 	src/labels.c \
+	src/kinship.c \
 	src/lane.c \
+	src/kinship.h \
 	src/lane.h \
 	src/metric.c \
 	src/metric.h \

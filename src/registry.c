@@ -7,8 +7,6 @@
 #include "error.h"
 
 #include <errno.h>
-#include <unistd.h>
-
 _Static_assert(sizeof(struct cprom_registry) + CACHE_LINE < REGION_FIRST_BYTES,
 	       "a registry fits its first segment");
 _Static_assert(offsetof(struct cprom_registry, region) == 0, "a region starts with itself");
@@ -66,7 +64,6 @@ make(const cprom_registry_options *o)
 	}
 	cpromi_hash_key_make(&r->key);
 	r->max_series = (uint32_t)o->max_series;
-	r->process = getpid();
 	cpromi_epoch_init(&r->epoch, &r->lanes, 0, reclaim);
 	cpromi_table_init(&r->table, &r->epoch, offsetof(struct series, node));
 	return r;

@@ -34,7 +34,6 @@ struct cprom_registry {
 	atomic_u32 series;         /* live */
 	atomic_u32 family_count;   /* live, without collectors */
 	uint32_t max_series;
-	pid_t process; /* that made it */
 	atomic_u64 drops[DROP_REASONS];
 	atomic_u64 counts[SELF_COUNTS];
 };

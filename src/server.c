@@ -138,7 +138,8 @@ static void
 pause_accepting(struct cprom_server *s)
 {
 	if (s->accept_at == NEVER)
-		watch(s, EPOLL_CTL_MOD, s->listener.fd, 0, &s->listener);
+		watch(s, EPOLL_CTL_DEL, s->listener.fd, 0,
+		      NULL); /* MOD to 0 would still tell of EPOLLHUP */
 	s->accept_at = s->now + ACCEPT_PAUSE_MS;
 }
 
@@ -148,7 +149,7 @@ resume_accepting(struct cprom_server *s)
 	if (s->accept_at == NEVER || s->listener.fd < 0)
 		return;
 	s->accept_at = NEVER;
-	watch(s, EPOLL_CTL_MOD, s->listener.fd, EPOLLIN, &s->listener);
+	watch(s, EPOLL_CTL_ADD, s->listener.fd, EPOLLIN, &s->listener);
 }
 
 static void

@@ -6,7 +6,7 @@
 # Floor, then its rooms; the order counts. HACKING.md has the same table in words.
 floors='
 0 platform error atomic clock
-1 hash region index lane epoch
+1 hash region index kinship lane epoch
 2 number_table number escape
 3 table shape series family definition registry labels metric
 4 bounds sketch_table sketch counter gauge histogram summary collector process self build_info

@@ -26,6 +26,7 @@ unit_tests = \
 	tests/test_http_parse \
 	tests/test_index \
 	tests/test_instrument \
+	tests/test_kinship \
 	tests/test_labels \
 	tests/test_lane \
 	tests/test_metric \

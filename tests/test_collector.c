@@ -206,13 +206,13 @@ collectors_are_removed_by_their_function(void **state)
 	start(&b, "b");
 	start(&c, "c");
 	cprom_collector_unregister(c.self);
-	cpromi_collector_remove_all(registry, work);
+	cpromi_collector_remove(registry, work);
 	assert_int_equal(a.released, 1);
 	assert_int_equal(b.released, 1);
 	assert_int_equal(c.released, 1);
 	assert_false(cpromi_collector_exists(registry, work));
 	assert_true(cpromi_collector_exists(registry, emit_nothing));
-	cpromi_collector_remove_all(registry, NULL);
+	cpromi_collector_remove_own(registry);
 	assert_false(cpromi_collector_exists(registry, emit_nothing));
 	assert_page(registry, PAGE_OF("g", "0"));
 }
