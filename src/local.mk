@@ -86,8 +86,10 @@ libcprom_la_SOURCES = \
 	src/timer.c
 
 # Interface 0: nothing is promised between versions before 1.0. Only what
-# src/cprom.sym lists leaves the shared library.
+# src/cprom.sym lists leaves the shared library, and that leaves the process never: threads
+# that end call into it.
 libcprom_la_LDFLAGS = -pthread $(SANITIZER_FLAGS) -no-undefined -version-info 0:0:0 \
+	-Wl,-z,nodelete \
 	-export-symbols $(top_srcdir)/src/cprom.sym
 EXTRA_libcprom_la_DEPENDENCIES = src/cprom.sym
 EXTRA_DIST += src/cprom.sym
