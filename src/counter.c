@@ -25,9 +25,13 @@ cprom_counter_create(const cprom_counter_options *from)
 }
 
 static COLD void
-add_shared(const struct handle *h, uint64_t n)
+add_whole_slow(const struct handle *h, uint64_t n)
 {
-	if (h->kind == HANDLE_SERIES)
+	atomic_u64 *cells = cpromi_own_cells_slow(h, 0);
+
+	if (cells != NULL)
+		add_owned_release(&cells[0], n);
+	else if (h->kind == HANDLE_SERIES)
 		add_relaxed(&cpromi_shared_cells(h, 0)[0], n);
 	else
 		cpromi_drop(h, DROP_NOT_A_SERIES);
@@ -36,25 +40,36 @@ add_shared(const struct handle *h, uint64_t n)
 static inline void
 add_whole(const struct handle *h, uint64_t n)
 {
-	atomic_u64 *cells = cpromi_own_cells(h, 0);
+	atomic_u64 *cells = cpromi_found_cells(h, 0);
 
 	if (LIKELY(cells != NULL))
 		add_owned_release(&cells[0], n);
 	else
-		add_shared(h, n);
+		add_whole_slow(h, n);
 }
 
-static void
-add_fraction(const struct handle *h, double v)
+static COLD void
+add_fraction_slow(const struct handle *h, double v)
 {
-	atomic_u64 *cells = cpromi_own_cells(h, 1);
+	atomic_u64 *cells = cpromi_own_cells_slow(h, 1);
 
-	if (LIKELY(cells != NULL))
+	if (cells != NULL)
 		cpromi_add_double(&cells[0], v);
 	else if (h->kind == HANDLE_SERIES)
 		cpromi_add_double(&cpromi_shared_cells(h, 1)[0], v);
 	else
 		cpromi_drop(h, DROP_NOT_A_SERIES);
+}
+
+static void
+add_fraction(const struct handle *h, double v)
+{
+	atomic_u64 *cells = cpromi_found_cells(h, 1);
+
+	if (LIKELY(cells != NULL))
+		cpromi_add_double(&cells[0], v);
+	else
+		add_fraction_slow(h, v);
 }
 
 void

@@ -47,29 +47,31 @@ bucket_of(const struct shape *s, double v)
 }
 
 static COLD void
-observe_shared(const struct handle *h, size_t bucket, double sum, uint64_t n)
+observe_slow(const struct handle *h, size_t bucket, double sum, uint64_t n)
 {
-	atomic_u64 *cells;
+	atomic_u64 *cells = cpromi_own_cells_slow(h, 0);
 
-	if (h->kind != HANDLE_SERIES) {
+	if (cells != NULL) {
+		cpromi_snapshot_add(cells, 2 + bucket, n, sum);
+	} else if (h->kind == HANDLE_SERIES) {
+		cells = cpromi_shared_cells(h, 0);
+		add_relaxed(&cells[2 + bucket], n);
+		cpromi_add_double(&cells[1], sum);
+	} else {
 		cpromi_drop(h, DROP_NOT_A_SERIES);
-		return;
 	}
-	cells = cpromi_shared_cells(h, 0);
-	add_relaxed(&cells[2 + bucket], n);
-	cpromi_add_double(&cells[1], sum);
 }
 
 static inline void
 observe(const struct handle *h, double v, double sum, uint64_t n)
 {
 	size_t bucket = bucket_of(h->chunk->shape, v);
-	atomic_u64 *cells = cpromi_own_cells(h, 0);
+	atomic_u64 *cells = cpromi_found_cells(h, 0);
 
 	if (LIKELY(cells != NULL))
 		cpromi_snapshot_add(cells, 2 + bucket, n, sum);
 	else
-		observe_shared(h, bucket, sum, n);
+		observe_slow(h, bucket, sum, n);
 }
 
 void

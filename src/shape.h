@@ -124,27 +124,42 @@ cpromi_lane_end(const struct shape *s)
 	return s->has_lanes ? load_acquire(&s->lanes->used) + 1 : 1;
 }
 
-/* The slow ways of cpromi_own_cells(). */
-atomic_u64 *cpromi_own_cells_slow(const struct handle *h, unsigned plane) COLD;
-
 /*
- * The calling thread's own cells of a series, to be written with plain stores;
- * NULL if it has none and must add atomically to cpromi_shared_cells(), or if h is
- * not a series at all.
+ * The calling thread's own cells of a series, to be written with plain stores, if its
+ * lane has touched their chunk before; else NULL: then ask cpromi_own_cells_slow(), in
+ * a function of its own, so that the way here needs no stack.
  */
 static inline atomic_u64 *
-cpromi_own_cells(const struct handle *h, unsigned plane)
+cpromi_found_cells(const struct handle *h, unsigned plane)
 {
 	uint64_t owned = load_relaxed(&cpromi_lane_cached(h->number)->owned);
 	uintptr_t block;
+	atomic_u64 *cells;
 
 	if (UNLIKELY(owned >> 32 != h->number))
-		return cpromi_own_cells_slow(h, plane);
+		return NULL;
 	/* Relaxed: this thread, or who had the lane before it (L2), set it. */
 	block = load_relaxed(&h->chunk->blocks[plane * h->chunk->stride + (uint32_t)owned]);
 	if (UNLIKELY(block == 0))
-		return cpromi_own_cells_slow(h, plane);
-	return (atomic_u64 *)block + h->offset;
+		return NULL;
+	cells = (atomic_u64 *)block + h->offset;
+	if (cells == NULL)
+		__builtin_unreachable(); /* saves the caller a second test */
+	return cells;
+}
+
+/*
+ * The same with a lane or block that is taken or made now. NULL if there is none, and
+ * the caller must add atomically to cpromi_shared_cells(), or if h is not a series.
+ */
+atomic_u64 *cpromi_own_cells_slow(const struct handle *h, unsigned plane) COLD;
+
+static inline atomic_u64 *
+cpromi_own_cells(const struct handle *h, unsigned plane)
+{
+	atomic_u64 *cells = cpromi_found_cells(h, plane);
+
+	return LIKELY(cells != NULL) ? cells : cpromi_own_cells_slow(h, plane);
 }
 
 static inline atomic_u64 *
