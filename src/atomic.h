@@ -5,7 +5,7 @@
  * Everything that threads or processes share is read and written through these
  * names alone, so that a second implementation of this header can hand each
  * operation to a scheduler. Orders follow C11; where a bare name would hide
- * one, it is spelled out. There are two fences, a pair (see below).
+ * one, it is spelled out. There are fences in two places (see below).
  */
 #ifndef CPROMI_ATOMIC_H
 #define CPROMI_ATOMIC_H
@@ -46,9 +46,10 @@ typedef _Atomic(uintptr_t) atomic_ptr; /* a pointer with tag bits, or a plain on
  * The asymmetric pair: if A stores x, fence_light(), loads y, and B stores y,
  * fence_heavy(), loads x, then at least one of them sees the other's store.
  * Where membarrier(2) works the light side costs nothing but a compiler barrier
- * and the heavy side a system call; else both are full fences. These are the
- * only loose fences of the library: there is no operation for the light side
- * to sit on that would be free.
+ * and the heavy side a system call; else both are full fences. There is no
+ * operation for the light side to sit on that would be free. The only other loose
+ * fences stand between publishing a series and looking whether its family goes, and
+ * between marking a family and sweeping it: words that are written in other rooms.
  */
 #define fence_full() atomic_thread_fence(memory_order_seq_cst)
 #define fence_compiler() atomic_signal_fence(memory_order_seq_cst)

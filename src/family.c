@@ -423,6 +423,7 @@ cpromi_family_remove(struct family *f)
 			return false;
 	} while (!cas_acq_rel(&f->next, &next, next | FAMILY_REMOVED));
 	count(f, (uint32_t)-1);
+	fence_full(); /* marked, then swept: the other half of F3 is in create() of labels.c */
 	cpromi_series_clear(f);
 	while ((word = skip_removed(r, link)) != 0)
 		link = word & FAMILY_REMOVED ? &r->families : &family_at(word)->next;

@@ -14,8 +14,9 @@
  *      does not take it for the one before.
  *  F2  A family is complete when it is linked, its only series included. Its
  *      birth is set after that, by its maker or by who finds it without.
- *  F3  A removed family has bit 0 of its next word set. Its series are removed
- *      at once, and those that were added meanwhile when it is reclaimed.
+ *  F3  A removed family has bit 0 of its next word set. Its series are removed at
+ *      once: by who removed it, or by who was just adding one; what a process left
+ *      that died in between, when the family is reclaimed.
  *  F4  A family is not reclaimed while `uses` counts a running callback.
  */
 #ifndef CPROMI_FAMILY_H

@@ -305,10 +305,16 @@ create(struct family *f, const struct values_key *key)
 		dismiss(f);
 		cpromi_series_reclaim(f->registry, s);
 	}
-	if (cpromi_series_publish(f, there) || there != s)
-		return there;
-	cpromi_series_remove(f, s);
-	return overflow(f);
+	if (!cpromi_series_publish(f, there) && there == s) {
+		cpromi_series_remove(f, s);
+		return overflow(f);
+	}
+	/* Published, then looked: with the fence of cpromi_family_remove() at least one of
+	 * the two sees what the other did, and no series outlives its family (F3). */
+	fence_full();
+	if (cpromi_family_is_removed(f))
+		cpromi_series_remove(f, there);
+	return there;
 }
 
 static struct series *
