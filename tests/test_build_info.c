@@ -12,23 +12,8 @@
 
 #include <cmocka.h>
 
-static cprom_registry *registry;
-
-static int
-setup(void **state)
-{
-	(void)state;
-	registry = cprom_registry_new();
-	return registry == NULL ? -1 : 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	cprom_registry_free(registry);
-	return 0;
-}
+#define REGISTRY_OPTIONS /* the page is what the test puts there */
+#include "with_registry.h"
 
 static void
 assert_page_has(const char *text)

@@ -24,23 +24,8 @@
 
 #include "page.h"
 
-static cprom_registry *registry;
-
-static int
-make_registry(void **state)
-{
-	(void)state;
-	registry = cprom_registry_new();
-	return registry == NULL ? -1 : 0;
-}
-
-static int
-free_registry(void **state)
-{
-	(void)state;
-	cprom_registry_free(registry);
-	return 0;
-}
+#define REGISTRY_OPTIONS /* the page is what the test puts there */
+#include "with_registry.h"
 
 /* What a collector of these tests works with; static, for the registry outlives the test. */
 struct work {
@@ -668,7 +653,7 @@ one_arg_may_serve_two_registries(void **state)
 	cprom_registry_free(other);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, make_registry, free_registry)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
 main(void)

@@ -22,23 +22,8 @@
 #include "heap.h"
 #include "page.h"
 
-static cprom_registry *registry;
-
-static int
-make_registry(void **state)
-{
-	(void)state;
-	registry = cprom_registry_new();
-	return registry == NULL ? -1 : 0;
-}
-
-static int
-free_registry(void **state)
-{
-	(void)state;
-	cprom_registry_free(registry);
-	return 0;
-}
+#define REGISTRY_OPTIONS /* the page is what the test puts there */
+#include "with_registry.h"
 
 static void
 collect_one(cprom_sink *out, void *arg)
@@ -946,7 +931,7 @@ a_page_of_many_series_takes_no_more_memory_than_one_of_few(void **state)
 	assert_true(peaks[0] < 16384);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, make_registry, free_registry)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
 main(void)

@@ -21,23 +21,8 @@
 #include "heap.h"
 #include "page.h"
 
-static cprom_registry *registry;
-
-static int
-make_registry(void **state)
-{
-	(void)state;
-	registry = cprom_registry_new();
-	return registry == NULL ? -1 : 0;
-}
-
-static int
-free_registry(void **state)
-{
-	(void)state;
-	cprom_registry_free(registry);
-	return 0;
-}
+#define REGISTRY_OPTIONS /* the page is what the test puts there */
+#include "with_registry.h"
 
 static uint64_t
 invalid(void)
@@ -738,7 +723,7 @@ without_memory_a_collector_fails_as_a_whole(void **state)
 	free(whole);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, make_registry, free_registry)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
 main(void)

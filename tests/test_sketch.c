@@ -15,27 +15,12 @@
 #include "expect.h"
 #include "sketch.h"
 
+#define REGISTRY_OPTIONS /* the page is what the test puts there */
+#include "with_registry.h"
+
 #define MIN_INDEX (-34368) /* of 5e-324 */
 #define MAX_INDEX 32768    /* of DBL_MAX */
 #define MINUTE ((uint64_t)60 * 1000000000)
-
-static cprom_registry *registry;
-
-static int
-setup(void **state)
-{
-	(void)state;
-	registry = cprom_registry_new();
-	return registry == NULL ? -1 : 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	cprom_registry_free(registry);
-	return 0;
-}
 
 /* ---- the oracle ----------------------------------------------------------- */
 

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * with_registry: a registry of its own for each test, with the library's own metrics.
- * Included behind <cmocka.h>.
+ * with_registry: a registry of its own for each test, with the library's own metrics
+ * unless REGISTRY_OPTIONS says otherwise. Included behind <cmocka.h>.
  */
 #ifndef CPROM_TESTS_WITH_REGISTRY_H
 #define CPROM_TESTS_WITH_REGISTRY_H
 
 #include <cprom.h>
+
+#ifndef REGISTRY_OPTIONS
+#define REGISTRY_OPTIONS .self_metrics = 1
+#endif
 
 static cprom_registry *registry;
 
@@ -14,7 +18,7 @@ static int
 setup(void **state)
 {
 	(void)state;
-	registry = cprom_registry_new(.self_metrics = 1);
+	registry = cprom_registry_new(REGISTRY_OPTIONS);
 	return registry == NULL ? -1 : 0;
 }
 
