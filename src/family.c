@@ -141,8 +141,14 @@ take_memory(struct cprom_registry *r, uint32_t type)
 	if (f != NULL)
 		return f;
 	f = cpromi_region_carve(&r->region, sizeof(*f), CACHE_LINE);
-	if (f != NULL)
-		f->self = cpromi_region_ref(&r->region, f);
+	if (f == NULL)
+		return NULL;
+	/* Set once: a handle that outlived its family is read here outside of an epoch. */
+	f->handle.number = LANE_NO_NUMBER;
+	f->handle.type = (uint16_t)type;
+	f->handle.kind = HANDLE_FAMILY;
+	f->registry = r;
+	f->self = cpromi_region_ref(&r->region, f);
 	return f;
 }
 
@@ -153,15 +159,11 @@ make(struct cprom_registry *r, const struct family_spec *spec, struct shape *sha
 
 	if (f == NULL)
 		return NULL;
-	f->handle.number = LANE_NO_NUMBER;
 	f->handle.chunk = shape->none;
-	f->handle.type = (uint16_t)spec->shape.type;
-	f->handle.kind = HANDLE_FAMILY;
 	store_relaxed(&f->ticket, 0);
 	store_relaxed(&f->birth, 0);
 	store_relaxed(&f->uses, FAMILY_ALIVE);
 	store_relaxed(&f->live, 0);
-	f->registry = r;
 	f->maker = cpromi_kinship_stamp();
 	f->shape = shape;
 	f->only = NULL;
