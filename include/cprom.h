@@ -165,10 +165,31 @@ typedef struct cprom_counter_options {
 	void *arg;
 } cprom_counter_options;
 
+/*
+ * What a gauge of a shared registry shows of the values that several processes gave it.
+ * MOST_RECENT is one value for all: the last one that is set wins, additions add up. In
+ * the other modes each process has a value of its own, which begins with its first update,
+ * and is seen merged; ALL shows each, with a label pid. The live modes leave out the
+ * values of processes that have died. Without .shared the mode changes nothing.
+ */
+typedef enum cprom_multiprocess_mode {
+	CPROM_GAUGE_MOST_RECENT,
+	CPROM_GAUGE_SUM,
+	CPROM_GAUGE_MIN,
+	CPROM_GAUGE_MAX,
+	CPROM_GAUGE_ALL,
+	CPROM_GAUGE_LIVE_MOST_RECENT,
+	CPROM_GAUGE_LIVE_SUM,
+	CPROM_GAUGE_LIVE_MIN,
+	CPROM_GAUGE_LIVE_MAX,
+	CPROM_GAUGE_LIVE_ALL,
+} cprom_multiprocess_mode;
+
 typedef struct cprom_gauge_options {
 	CPROM_COMMON_OPTIONS;
 	double (*callback)(void *arg);
 	void *arg;
+	cprom_multiprocess_mode multiprocess_mode;
 } cprom_gauge_options;
 
 typedef struct cprom_histogram_options {
@@ -226,7 +247,7 @@ CPROM_API void cprom_counter_inc(cprom_counter *c);
 CPROM_API void cprom_counter_add(cprom_counter *c, double v); /* finite and ≥ 0, else dropped and counted */
 CPROM_API double cprom_counter_value(const cprom_counter *c);
 
-/* Gauges take any value, infinities and NaN included. One gauge is one atomic word. */
+/* Gauges take any value, infinities and NaN included. One gauge is one atomic word, or one per process. */
 CPROM_API void cprom_gauge_set(cprom_gauge *g, double v);
 CPROM_API void cprom_gauge_inc(cprom_gauge *g);
 CPROM_API void cprom_gauge_dec(cprom_gauge *g);

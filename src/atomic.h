@@ -55,23 +55,35 @@ typedef _Atomic(uintptr_t) atomic_ptr; /* a pointer with tag bits, or a plain on
 #define fence_compiler() atomic_signal_fence(memory_order_seq_cst)
 
 /*
- * Adds to a word that only the calling thread writes, as one instruction where
- * the machine has one, so that a signal handler cannot tear it. Release order:
- * what the thread stored before is visible before the sum. Pairs with
- * load_acquire.
+ * Change a word that only the calling thread writes, and its signal handlers: where the
+ * machine has one instruction for it that needs no lock, a handler comes before or after
+ * it; else it is an atomic operation, for nothing may be lost. Release order: what the
+ * thread stored before is visible before the new value. Pair with load_acquire. On
+ * failure *expected holds what was found.
  */
-#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__) && !defined(CPROM_PORTABLE_ATOMICS)
+#if defined(__x86_64__) && !defined(CPROM_PORTABLE_ATOMICS) /* as with ThreadSanitizer */
 static inline void
 add_owned_release(atomic_u64 *p, uint64_t v)
 {
 	__asm__ volatile("addq %1, %0" : "+m"(*(volatile uint64_t *)p) : "er"(v) : "memory", "cc");
 }
-#else
-static inline void
-add_owned_release(atomic_u64 *p, uint64_t v)
+
+static inline bool
+cas_owned_release(atomic_u64 *p, uint64_t *expected, uint64_t v)
 {
-	store_release(p, load_relaxed(p) + v);
+	bool done;
+
+	__asm__ volatile("cmpxchgq %3, %1"
+			 : "=@ccz"(done), "+m"(*(volatile uint64_t *)p), "+a"(*expected)
+			 : "r"(v)
+			 : "memory");
+	return done;
 }
+#else
+#define add_owned_release(p, v) ((void)atomic_fetch_add_explicit((p), (v), memory_order_release))
+#define cas_owned_release(p, expected, v)                                                          \
+	atomic_compare_exchange_strong_explicit((p), (expected), (v), memory_order_release,        \
+						memory_order_relaxed)
 #endif
 
 /*

@@ -31,12 +31,22 @@ cpromi_monotonic_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+static uint64_t
+nanoseconds(struct timespec t)
+{
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
 uint64_t
 cpromi_monotonic_coarse_ns(void)
 {
-	struct timespec t = now(CLOCK_MONOTONIC_COARSE);
+	return nanoseconds(now(CLOCK_MONOTONIC_COARSE));
+}
 
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+uint64_t
+cpromi_monotonic_ns(void)
+{
+	return nanoseconds(now(CLOCK_MONOTONIC));
 }
 
 double

@@ -13,7 +13,8 @@ double cpromi_monotonic_seconds(void);
 /* Milliseconds of the same clock. */
 int64_t cpromi_monotonic_ms(void);
 
-/* Nanoseconds of the same clock as of the last tick (up to 10 ms ago), at a fifth of the cost. */
+/* Nanoseconds of the same clock; and as of its last tick (up to 10 ms ago), at a fifth of the cost. */
+uint64_t cpromi_monotonic_ns(void);
 uint64_t cpromi_monotonic_coarse_ns(void);
 
 /* Seconds since the Unix epoch. */

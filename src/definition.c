@@ -117,6 +117,21 @@ label_name_bytes(const struct common_options *o)
 	return n;
 }
 
+/* A gauge that shows each process' value names it by this label. */
+static int
+check_pid(const struct family_spec *spec)
+{
+	const struct common_options *o = &spec->common;
+
+	if (!cpromi_mode_is_all(spec->shape.mode))
+		return 0;
+	for (size_t i = 0; i < o->const_labels.count / 2 + o->labels.count; i++)
+		if (strcmp(nth_label(o, i), "pid") == 0)
+			return cpromi_fail(EINVAL, "%s: the multiprocess mode adds a label pid",
+					   o->name);
+	return 0;
+}
+
 int
 cpromi_definition_check(const struct family_spec *spec)
 {
@@ -124,7 +139,7 @@ cpromi_definition_check(const struct family_spec *spec)
 
 	if (spec->collect != NULL)
 		return 0;
-	if (check_texts(o) == -1 || check_labels(o) == -1)
+	if (check_texts(o) == -1 || check_labels(o) == -1 || check_pid(spec) == -1)
 		return -1;
 	if (const_label_bytes(o) + label_name_bytes(o) > CPROM_MAX_LABEL_BYTES / 2)
 		return cpromi_fail(EINVAL, "%s: the labels are longer than %d bytes", o->name,
@@ -286,6 +301,8 @@ cpromi_definition_difference(const struct family *f, const struct family_spec *s
 		return "the labels";
 	if (!same_const_labels(d, o))
 		return "the constant labels";
+	if (f->shape->mode != shape->mode)
+		return "the multiprocess mode";
 	if (f->shape != shape)
 		return spec->shape.type == CPROM_TYPE_HISTOGRAM ? "the buckets" : "the quantiles";
 	if (f->max_series != o->max_series)

@@ -84,7 +84,9 @@ static cprom_gauge *
 make_gauge(struct making *m, const char *suffix, const char *prefix)
 {
 	spell(m, suffix, prefix);
-	return check(m, cprom_gauge_new(m->name, HELP_AND_OPTIONS(m)));
+	/* Live: what a process was about when it died is no longer under way. */
+	return check(m, cprom_gauge_new(m->name, HELP_AND_OPTIONS(m),
+					.multiprocess_mode = CPROM_GAUGE_LIVE_SUM));
 }
 
 static cprom_histogram *

@@ -10,7 +10,6 @@
 #include <cprom.h>
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -45,46 +44,50 @@ static pthread_key_t exit_key;
 static bool has_exit_key; /* if there was none left, seats wait until they are reaped: L3 */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-/*
- * Who owns a seat: REAPING | 19 random bits of the process | process | thread. Process
- * and thread numbers have 22 bits on Linux (PID_MAX_LIMIT).
- */
-#define ID_BITS 22
-#define ID_MASK (((uint64_t)1 << ID_BITS) - 1)
-#define REAPING ((uint64_t)1 << 63)
-
 /* The random bits, in their place. */
 static uint64_t
 process_bits(void)
 {
-	return cpromi_kinship_stamp().tag >> 45 << (2 * ID_BITS);
+	return cpromi_kinship_stamp().tag >> 45 << (2 * IDENTITY_BITS);
 }
 
 static uint64_t
-own_identity(void)
+identity(uint64_t process, uint64_t thread)
 {
-	return process_bits() | ((uint64_t)getpid() & ID_MASK) << ID_BITS |
-	       ((uint64_t)syscall(SYS_gettid) & ID_MASK);
+	return process_bits() | (process & IDENTITY_MASK) << IDENTITY_BITS |
+	       (thread & IDENTITY_MASK);
 }
 
-static bool
-is_alive(uint64_t owner)
+uint64_t
+cpromi_identity_of_thread(void)
 {
-	pid_t process = (pid_t)(owner >> ID_BITS & ID_MASK);
+	return identity((uint64_t)getpid(), (uint64_t)syscall(SYS_gettid));
+}
+
+uint64_t
+cpromi_identity_of_process(void)
+{
+	return identity((uint64_t)getpid(), (uint64_t)getpid());
+}
+
+bool
+cpromi_identity_is_alive(uint64_t owner)
+{
+	pid_t process = (pid_t)cpromi_identity_pid(owner);
 	int saved = errno;
 	bool alive;
 
-	if (process == getpid() &&
-	    (owner & ~REAPING) >> (2 * ID_BITS) != process_bits() >> (2 * ID_BITS))
+	if (process == getpid() && (owner & ~IDENTITY_REAPING) >> (2 * IDENTITY_BITS) !=
+					   process_bits() >> (2 * IDENTITY_BITS))
 		return false; /* one that had our number before us */
-	alive = syscall(SYS_tgkill, process, (pid_t)(owner & ID_MASK), 0) == 0 || errno != ESRCH;
+	alive = syscall(SYS_tgkill, process, (pid_t)(owner & IDENTITY_MASK), 0) == 0 ||
+		errno != ESRCH;
 	errno = saved;
 	return alive;
 }
 
-/* Between two stores to the cache a handler would find half of one registry and half of another. */
-static void
-block_signals(sigset_t *old)
+void
+cpromi_block_signals(sigset_t *old)
 {
 	sigset_t all;
 
@@ -151,11 +154,11 @@ leave_registry(uint32_t number, uint64_t me)
 static void
 leave_all(void *unused)
 {
-	uint64_t me = own_identity();
+	uint64_t me = cpromi_identity_of_thread();
 	sigset_t old;
 
 	(void)unused;
-	block_signals(&old);
+	cpromi_block_signals(&old);
 	for (unsigned i = 0; i < LANE_CACHE; i++)
 		if (cpromi_lane_cache[i].number != 0)
 			leave_registry(cpromi_lane_cache[i].number, me);
@@ -187,7 +190,11 @@ after_fork_in_child(void)
 	for (unsigned i = 0; i < SLOTS; i++) {
 		uint64_t state = load_acquire(&slots[i].state);
 
-		if ((state & ALIVE) && !slots[i].lanes->region->shared)
+		if (!(state & ALIVE))
+			continue;
+		/* Threads that were just leaving a registry are not here to let go of it. */
+		store_relaxed(&slots[i].state, (state & ~HOLDERS) | 1);
+		if (!slots[i].lanes->region->shared)
 			cpromi_lanes_each_seat(slots[i].lanes, vacate, NULL);
 	}
 }
@@ -220,11 +227,11 @@ cpromi_seat_reap(struct seat *s)
 {
 	uint64_t owner = load_acquire(&s->owner);
 
-	if (owner == 0 || is_alive(owner))
+	if (owner == 0 || cpromi_identity_is_alive(owner))
 		return false;
 	/* Through an owner of ours, lest two reap it and one of them reaps the next owner;
 	 * marked, lest a signal handler of this thread takes the seat for its own. */
-	if (!cas_acq_rel(&s->owner, &owner, own_identity() | REAPING))
+	if (!cas_acq_rel(&s->owner, &owner, cpromi_identity_of_thread() | IDENTITY_REAPING))
 		return false;
 	store_relaxed(&s->epoch, 0);
 	store_release(&s->owner, 0); /* L2 */
@@ -295,7 +302,7 @@ find_lane(struct lanes *l, uint64_t me)
 static struct seat *
 find_seat(struct lanes *l)
 {
-	struct finding f = {SEARCH_OWN, own_identity(), NULL};
+	struct finding f = {SEARCH_OWN, cpromi_identity_of_thread(), NULL};
 
 	cpromi_lanes_each_seat(l, take, &f);
 	if (f.seat == NULL)
@@ -358,7 +365,7 @@ cpromi_lane_seat(struct lanes *l)
 	struct seat *seat;
 	sigset_t old;
 
-	block_signals(&old);
+	cpromi_block_signals(&old);
 	seat = sit_down(l, c) ? c->seat : NULL;
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return seat;
@@ -376,7 +383,7 @@ look_for_lane(struct lanes *l, struct lane_cache *c)
 	if (c->retry > 0)
 		return;
 	c->retry = RETRY_INTERVAL;
-	seat = find_lane(l, own_identity());
+	seat = find_lane(l, cpromi_identity_of_thread());
 	if (seat != NULL)
 		remember(l, c, seat);
 }
@@ -393,7 +400,7 @@ cpromi_lane_own(struct lanes *l)
 		c->retry--;
 		return LANE_OVERFLOW;
 	}
-	block_signals(&old);
+	cpromi_block_signals(&old);
 	if (sit_down(l, c)) {
 		if (load_relaxed(&c->owned) == 0)
 			look_for_lane(l, c);
@@ -440,7 +447,9 @@ cpromi_lanes_open(struct lanes *l, struct region *region, uint32_t max)
 	l->max = max;
 	l->row.count = max;
 	l->row.seats = cpromi_region_carve(region, max * sizeof(struct seat), CACHE_LINE);
-	if (l->row.seats == NULL) {
+	if (region->shared)
+		l->places = cpromi_region_carve(region, max * sizeof(*l->places), CACHE_LINE);
+	if (l->row.seats == NULL || (region->shared && l->places == NULL)) {
 		errno = ENOMEM;
 		return -1;
 	}

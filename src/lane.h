@@ -31,6 +31,8 @@
 
 #include "region.h"
 
+#include <signal.h>
+
 #define LANE_OVERFLOW 0
 #define LANE_NO_NUMBER UINT32_MAX /* belongs to no registry, is cached by no thread */
 #define LANE_CACHE 8
@@ -58,6 +60,8 @@ struct lanes {
 	uint32_t max;        /* seats with a lane */
 	atomic_u32 used;     /* lanes that were ever taken are 1 … used */
 	struct seat_row row; /* the seats with a lane */
+	atomic_u64 *places;  /* max of them, of processes: part.h; NULL in a private registry */
+	atomic_u32 used_places;
 };
 
 /* What a thread knows of its seat in one registry. */
@@ -100,5 +104,30 @@ bool cpromi_lanes_each_seat(struct lanes *l, bool (*visit)(struct seat *s, void 
 
 /* Frees the seat if its owner is dead; says whether it did. */
 bool cpromi_seat_reap(struct seat *s);
+
+/*
+ * Who owns a seat or place: REAPING | 19 random bits of the process | process | thread. Process
+ * and thread numbers have 22 bits on Linux (PID_MAX_LIMIT).
+ */
+#define IDENTITY_BITS 22
+#define IDENTITY_MASK (((uint64_t)1 << IDENTITY_BITS) - 1)
+#define IDENTITY_REAPING ((uint64_t)1 << 63)
+
+/* The calling thread's, or that of the process: of its first thread. */
+uint64_t cpromi_identity_of_thread(void);
+uint64_t cpromi_identity_of_process(void);
+bool cpromi_identity_is_alive(uint64_t owner);
+
+static inline uint32_t
+cpromi_identity_pid(uint64_t owner)
+{
+	return owner >> IDENTITY_BITS & IDENTITY_MASK;
+}
+
+/*
+ * Blocks all signals: what a handler must not find half done, such as two words of a
+ * cache that belong together, is done meanwhile.
+ */
+void cpromi_block_signals(sigset_t *old);
 
 #endif

@@ -58,6 +58,8 @@ libcprom_la_SOURCES = \
 	src/number.c \
 	src/number.h \
 	src/number_table.h \
+	src/part.c \
+	src/part.h \
 	src/platform.h \
 	src/process.c \
 	src/process.h \

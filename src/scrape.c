@@ -17,6 +17,8 @@
 #include "clock.h"
 #include "definition.h"
 #include "error.h"
+#include "number.h"
+#include "part.h"
 #include "sink.h"
 #include "sketch.h"
 #include "text.h"
@@ -58,16 +60,28 @@ struct target {
 
 /* ---- values ---------------------------------------------------------------- */
 
+/*
+ * What a series shows: one value per line, in the order of the lines. Of a gauge that
+ * shows each process' value, the processes, too.
+ */
+struct reading {
+	size_t lines;
+	double *values;
+	struct part *parts; /* NULL: there is nothing to tell them apart by */
+};
+
 static size_t
-line_count(const struct shape *s)
+line_count(const struct handle *h)
 {
+	const struct shape *s = h->chunk->shape;
+
 	switch (s->type) {
 	case CPROM_TYPE_HISTOGRAM:
 		return s->count + 3; /* +Inf, sum, count */
 	case CPROM_TYPE_SUMMARY:
 		return s->count + 2;
 	default:
-		return 1;
+		return s->parts ? cpromi_part_end(h) : 1;
 	}
 }
 
@@ -98,22 +112,37 @@ summary_values(const struct handle *h, double *out)
 	out[s->count + 1] = (double)count;
 }
 
-/* One value per line, in the order of the lines. */
 static void
-read_values(const struct handle *h, double *out)
+gauge_values(const struct handle *h, struct reading *r)
+{
+	const struct shape *s = h->chunk->shape;
+
+	if (!s->parts) {
+		r->values[0] = cprom_gauge_value((const cprom_gauge *)h);
+		return;
+	}
+	r->lines = cpromi_part_read(h, r->parts, r->lines);
+	for (size_t i = 0; i < r->lines; i++)
+		r->values[i] = r->parts[i].value;
+	if (!cpromi_mode_is_all(s->mode))
+		r->parts = NULL;
+}
+
+static void
+read_values(const struct handle *h, struct reading *r)
 {
 	switch (h->type) {
 	case CPROM_TYPE_COUNTER:
-		*out = cprom_counter_value((const cprom_counter *)h);
+		r->values[0] = cprom_counter_value((const cprom_counter *)h);
 		break;
 	case CPROM_TYPE_GAUGE:
-		*out = cprom_gauge_value((const cprom_gauge *)h);
+		gauge_values(h, r);
 		break;
 	case CPROM_TYPE_HISTOGRAM:
-		histogram_values(h, out);
+		histogram_values(h, r->values);
 		break;
 	case CPROM_TYPE_SUMMARY:
-		summary_values(h, out);
+		summary_values(h, r->values);
 		break;
 	}
 }
@@ -157,13 +186,22 @@ set_series(struct text_line *l, const struct definition *d, const struct series 
 }
 
 static size_t
-series_bound(const struct shape *s, struct text_line *l)
+series_bound(const struct reading *r, struct text_line *l)
 {
-	size_t lines = line_count(s);
-
 	l->suffix_length = 7;
-	l->extra_length = lines > 1 ? sizeof(s->texts[0].text) : 0;
-	return lines * cpromi_text_line_bound(l);
+	l->extra_length = r->lines > 1 || r->parts != NULL ? sizeof(struct bound_text) : 0;
+	return r->lines * cpromi_text_line_bound(l);
+}
+
+/* pid="1234"; those that have no place of their own (part.h) are together "overflow". */
+static void
+set_pid(struct text_line *l, struct bound_text *t, uint32_t pid)
+{
+	memcpy(t->text, "pid=\"overflow", 13);
+	t->length = (unsigned char)(pid == 0 ? 13 : 5 + cpromi_i64_text(pid, t->text + 5));
+	t->text[t->length++] = '"';
+	l->extra = t->text;
+	l->extra_length = t->length;
 }
 
 static void
@@ -205,9 +243,25 @@ note_family(cprom_scrape *s, const struct family *f)
 		cpromi_buffer_add(&s->names, f->def->name, f->def->name_length + 1));
 }
 
-/* Spells a series with these values, behind the family's head if it is the first. */
+static char *
+put_lines(char *p, struct text_line *l, const struct shape *shape, const struct reading *r)
+{
+	struct bound_text pid;
+
+	l->suffix_length = 0;
+	for (size_t i = 0; i < r->lines; i++) {
+		set_line(l, shape, i);
+		if (r->parts != NULL)
+			set_pid(l, &pid, r->parts[i].pid);
+		l->value = r->values[i];
+		p = cpromi_text_line(p, l);
+	}
+	return p;
+}
+
+/* Spells a series as it was read, behind the family's head if it is the first. */
 static enum step
-show(cprom_scrape *s, struct target *t, const struct series *series, const double *values)
+show(cprom_scrape *s, struct target *t, const struct series *series, const struct reading *r)
 {
 	const struct family *f = s->family;
 	struct text_head head;
@@ -215,37 +269,38 @@ show(cprom_scrape *s, struct target *t, const struct series *series, const doubl
 	char *begin, *p;
 	size_t n;
 
+	if (r->lines == 0)
+		return STEP_WENT_ON;
 	set_series(&l, f->def, series);
 	set_head(&head, f);
-	n = series_bound(f->shape, &l) + (s->head_shown ? 0 : cpromi_text_head_bound(&head));
+	n = series_bound(r, &l) + (s->head_shown ? 0 : cpromi_text_head_bound(&head));
 	begin = p = place_for(s, t, n);
 	if (p == NULL || (!s->head_shown && !note_family(s, f)))
 		return STEP_NO_MEMORY;
 	if (!s->head_shown)
 		p = cpromi_text_head(p, &head);
 	s->head_shown = true;
-	l.suffix_length = 0;
-	for (size_t i = 0; i < line_count(f->shape); i++) {
-		set_line(&l, f->shape, i);
-		l.value = values[i];
-		p = cpromi_text_line(p, &l);
-	}
-	advance_to(s, t, begin, p);
+	advance_to(s, t, begin, put_lines(p, &l, f->shape, r));
 	return STEP_WENT_ON;
 }
 
 static enum step
 show_series(cprom_scrape *s, struct target *t, const struct series *series)
 {
-	size_t lines = line_count(s->family->shape);
-	double *values;
+	struct reading r = {.lines = line_count(&series->handle)};
+	bool parts = s->family->shape->parts;
+	char *room;
 
 	s->values.length = 0;
-	values = (double *)(void *)cpromi_buffer_room(&s->values, lines * sizeof(double));
-	if (values == NULL)
+	room = cpromi_buffer_room(&s->values,
+				  r.lines * (sizeof(double) + (parts ? sizeof(struct part) : 0)));
+	if (room == NULL)
 		return STEP_NO_MEMORY;
-	read_values(&series->handle, values);
-	return show(s, t, series, values);
+	r.values = (double *)(void *)room;
+	if (parts)
+		r.parts = (struct part *)(void *)(room + r.lines * sizeof(double));
+	read_values(&series->handle, &r);
+	return show(s, t, series, &r);
 }
 
 /* ---- walking --------------------------------------------------------------- */
@@ -319,11 +374,12 @@ run_user_code(cprom_scrape *s, struct target *t)
 		cpromi_sink_run(s->registry, f, &s->pending, &s->names);
 	} else {
 		double value = f->callback(f->arg);
+		struct reading r = {1, &value, NULL};
 
 		if (f->handle.type == CPROM_TYPE_COUNTER && !(value >= 0))
 			cpromi_registry_count(s->registry, SELF_SAMPLES_INVALID);
 		else
-			done = show(s, t, f->only, &value);
+			done = show(s, t, f->only, &r);
 	}
 	cpromi_family_unuse(f);
 	return done;

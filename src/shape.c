@@ -15,8 +15,8 @@
 static bool
 has_key(const struct shape *s, const struct shape_key *key)
 {
-	return s->type == key->type && s->slices == key->slices && s->slice_ns == key->slice_ns &&
-	       s->count == key->bounds.count &&
+	return s->type == key->type && s->mode == key->mode && s->slices == key->slices &&
+	       s->slice_ns == key->slice_ns && s->count == key->bounds.count &&
 	       (s->count == 0 ||
 		memcmp(s->bounds, key->bounds.items, s->count * sizeof(double)) == 0);
 }
@@ -56,9 +56,11 @@ copy_bounds(struct shape *s, const struct shape_key *key)
 }
 
 static uint32_t
-run_of(const struct shape_key *key)
+run_of(const struct shape *s, const struct shape_key *key)
 {
 	switch (key->type) {
+	case CPROM_TYPE_GAUGE:
+		return s->parts ? GAUGE_PART_CELLS : 1;
 	case CPROM_TYPE_HISTOGRAM:
 		return 2 + (uint32_t)key->bounds.count + 1; /* sequence, sum, buckets, +Inf */
 	case CPROM_TYPE_SUMMARY:
@@ -93,13 +95,16 @@ make(const struct shape_home *home, const struct shape_key *key)
 	s->lanes = home->lanes;
 	s->drops = home->drops;
 	s->type = key->type;
-	s->run = run_of(key);
+	s->mode = key->mode;
+	s->parts = key->mode != CPROM_GAUGE_MOST_RECENT && home->region->shared;
+	s->run = run_of(s, key);
 	s->slices = key->slices;
 	s->slice_ns = key->slice_ns;
 	s->planes = 1;
 	if (key->type == CPROM_TYPE_COUNTER || (key->type == CPROM_TYPE_SUMMARY && key->slices > 0))
 		s->planes = 2;
-	s->has_lanes = key->type != CPROM_TYPE_GAUGE;
+	s->has_lanes = key->type != CPROM_TYPE_GAUGE || s->parts;
+	s->used_lanes = s->parts ? &s->lanes->used_places : &s->lanes->used;
 	s->snapshot = key->type == CPROM_TYPE_HISTOGRAM || key->type == CPROM_TYPE_SUMMARY;
 	s->none = cpromi_region_alloc(s->region, sizeof(*s->none));
 	if (copy_bounds(s, key) && s->none != NULL) {
@@ -122,7 +127,8 @@ find(struct shape *s, const struct shape_key *key)
 static bool
 add_leaf(const struct shape_home *home, struct shape *s)
 {
-	struct shape_key key = {CPROMI_TYPE_SKETCH_LEAF, s->slices, s->slice_ns, {NULL, 0}};
+	struct shape_key key = {
+		.type = CPROMI_TYPE_SKETCH_LEAF, .slices = s->slices, .slice_ns = s->slice_ns};
 
 	if (s->type != CPROM_TYPE_SUMMARY || s->slices == 0)
 		return true;
@@ -212,7 +218,7 @@ carve_series(struct chunk *c, uint32_t i)
 	h->chunk = c;
 	h->offset = i * s->run;
 	h->type = (uint16_t)s->type;
-	h->kind = HANDLE_SERIES;
+	h->kind = s->parts ? HANDLE_PARTS : HANDLE_SERIES;
 	return h;
 }
 
@@ -274,8 +280,10 @@ cpromi_shape_give(struct handle *h)
 {
 	struct shape *s = h->chunk->shape;
 
-	if (s->type == CPROM_TYPE_GAUGE || s->snapshot)
-		store_zero(h, 0, s->snapshot ? 1 : 0);
+	for (unsigned cell = 0; s->type == CPROM_TYPE_GAUGE && cell < s->run; cell++)
+		store_zero(h, 0, cell);
+	if (s->snapshot)
+		store_zero(h, 0, 1);
 	if (s->type == CPROM_TYPE_COUNTER)
 		store_zero(h, 1, 0);
 	if (s->type != CPROM_TYPE_GAUGE)
@@ -287,8 +295,9 @@ cpromi_shape_give(struct handle *h)
 /* ---- cells ----------------------------------------------------------------- */
 
 /*
- * This thread's block of the chunk, made now; 0 without memory. By compare-and-swap,
- * for a signal handler of this thread may make it at the same time.
+ * A block of the chunk, made now; 0 without memory. By compare-and-swap, for a signal
+ * handler of this thread may make it at the same time, or another thread that has a part
+ * in it (part.h).
  */
 static uintptr_t
 make_block(struct chunk *c, atomic_ptr *at)
@@ -304,23 +313,26 @@ make_block(struct chunk *c, atomic_ptr *at)
 }
 
 atomic_u64 *
+cpromi_make_cells(const struct handle *h, unsigned plane, unsigned lane)
+{
+	atomic_ptr *at = &h->chunk->blocks[plane * h->chunk->stride + lane];
+	uintptr_t block = load_acquire(at);
+
+	if (block == 0)
+		block = make_block(h->chunk, at);
+	return block == 0 ? NULL : (atomic_u64 *)block + h->offset;
+}
+
+atomic_u64 *
 cpromi_own_cells_slow(const struct handle *h, unsigned plane)
 {
 	struct shape *s = h->chunk->shape;
-	atomic_ptr *at;
-	uintptr_t block;
 	uint32_t lane;
 
 	if (h->kind != HANDLE_SERIES || !s->has_lanes)
 		return NULL;
 	lane = cpromi_lane_own(s->lanes);
-	if (lane == LANE_OVERFLOW)
-		return NULL;
-	at = &h->chunk->blocks[plane * h->chunk->stride + lane];
-	block = load_relaxed(at);
-	if (block == 0)
-		block = make_block(h->chunk, at);
-	return block == 0 ? NULL : (atomic_u64 *)block + h->offset;
+	return lane == LANE_OVERFLOW ? NULL : cpromi_make_cells(h, plane, lane);
 }
 
 uint64_t

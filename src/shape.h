@@ -14,7 +14,7 @@
  * Invariants
  *  S1  Cells of a lane are written by its owner with plain stores, those of lane 0
  *      with atomic read-modify-writes by anybody. Lane 0 is there from the start.
- *  S2  A block is set once, by the owner of its lane, and never freed.
+ *  S2  A block is set once, by an owner of its lane, and never freed.
  *  S3  handle.number, offset, chunk, type never change once the series is made.
  *
  * A counter has two planes: whole numbers, and fractions as doubles. A summary
@@ -32,7 +32,13 @@
 /* Types beyond those that a page knows. */
 enum { CPROMI_TYPE_COLLECTOR = 100, CPROMI_TYPE_SKETCH_LEAF };
 
-enum handle_kind { HANDLE_SERIES = 1, HANDLE_FAMILY };
+#define GAUGE_PART_CELLS 4 /* of a process: part.h */
+
+enum handle_kind {
+	HANDLE_SERIES = 1,
+	HANDLE_FAMILY,
+	HANDLE_PARTS /* a gauge that is one: part.h */
+};
 
 /* What every public metric handle points to: a series, or the family that has labels. */
 struct handle {
@@ -54,11 +60,14 @@ struct shape {
 	struct shape *next; /* the registry's list, only ever prepended to */
 	struct region *region;
 	struct lanes *lanes;
+	const atomic_u32 *used_lanes;
 	atomic_u64 *drops; /* the registry's counts of dropped updates */
 	uint32_t type;
 	uint32_t run; /* cells of a series */
 	uint32_t planes;
-	bool has_lanes;   /* a gauge has lane 0 alone */
+	uint32_t mode;    /* of a gauge: enum cprom_multiprocess_mode */
+	bool parts;       /* lanes are the processes' (part.h), not the threads' */
+	bool has_lanes;   /* a gauge without parts has lane 0 alone */
 	bool snapshot;    /* cell 0 is a sequence word, cell 1 a sum: see cpromi_snapshot() */
 	atomic_u64 free;  /* stack of series */
 	atomic_u64 spare; /* stack of chunks that lost the race to be the next one */
@@ -82,9 +91,22 @@ struct chunk {
 	atomic_ptr blocks[]; /* plane × stride + lane */
 };
 
+static inline bool
+cpromi_mode_is_live(uint32_t mode)
+{
+	return mode >= CPROM_GAUGE_LIVE_MOST_RECENT;
+}
+
+static inline bool
+cpromi_mode_is_all(uint32_t mode)
+{
+	return mode == CPROM_GAUGE_ALL || mode == CPROM_GAUGE_LIVE_ALL;
+}
+
 /* What makes two shapes the same. */
 struct shape_key {
 	uint32_t type;
+	uint32_t mode;
 	uint32_t slices;
 	uint64_t slice_ns;
 	cprom_doubles bounds;
@@ -121,7 +143,7 @@ cpromi_cells(const struct handle *h, unsigned plane, unsigned lane)
 static inline unsigned
 cpromi_lane_end(const struct shape *s)
 {
-	return s->has_lanes ? load_acquire(&s->lanes->used) + 1 : 1;
+	return s->has_lanes ? load_acquire(s->used_lanes) + 1 : 1;
 }
 
 /*
@@ -153,6 +175,9 @@ cpromi_found_cells(const struct handle *h, unsigned plane)
  * the caller must add atomically to cpromi_shared_cells(), or if h is not a series.
  */
 atomic_u64 *cpromi_own_cells_slow(const struct handle *h, unsigned plane) COLD;
+
+/* The cells of a series in one lane, which is the caller's to write; made now. NULL without memory. */
+atomic_u64 *cpromi_make_cells(const struct handle *h, unsigned plane, unsigned lane) COLD;
 
 static inline atomic_u64 *
 cpromi_own_cells(const struct handle *h, unsigned plane)
@@ -210,14 +235,20 @@ cpromi_snapshot_end(atomic_u64 *cells, uint64_t odd)
 	store_release(&cells[0], odd + 1); /* pairs with load_acquire in cpromi_snapshot() */
 }
 
-/* Adds to the sum and to one count, in the own cells, as one step for a snapshot. */
+/*
+ * Adds to the sum and to one count, in the own cells, as one step for a snapshot. A
+ * signal handler that adds in between loses nothing; but a snapshot that is taken just
+ * then may hold one half of the interrupted step.
+ */
 static inline void
 cpromi_snapshot_add(atomic_u64 *cells, size_t count, uint64_t n, double sum)
 {
 	uint64_t odd = cpromi_snapshot_begin(cells);
+	uint64_t old = load_relaxed(&cells[1]);
 
 	add_owned_release(&cells[count], n);
-	store_release(&cells[1], double_bits(bits_double(load_relaxed(&cells[1])) + sum));
+	while (!cas_owned_release(&cells[1], &old, double_bits(bits_double(old) + sum)))
+		;
 	cpromi_snapshot_end(cells, odd);
 }
 

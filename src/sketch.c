@@ -11,7 +11,7 @@
 #define INFINITE_INDEX 32769 /* one above that of DBL_MAX */
 #define MANTISSA (((uint64_t)1 << 52) - 1)
 #define BIRTH_BITS 20
-#define CLEARING ((uint64_t)1 << 63) /* in a stamp of lane 0 */
+#define CLEARING ((uint64_t)1 << 63) /* in a stamp: K1, K3 */
 
 /* ---- index arithmetic ------------------------------------------------------ */
 
@@ -188,7 +188,7 @@ static void
 clear(atomic_u64 *counts)
 {
 	for (unsigned i = 0; i < SKETCH_LEAF_BUCKETS; i++)
-		store_release(&counts[i], 0); /* not before stamp 0: K1, K2 */
+		store_release(&counts[i], 0); /* not before CLEARING: K1, K2 */
 }
 
 static atomic_u64 *
@@ -214,6 +214,23 @@ observe_shared(const struct handle *leaf, uint64_t slot, uint64_t stamp, uint32_
 	add_relaxed(&counts[bucket], 1);
 }
 
+/*
+ * Makes a slot of the own lane ready for the stamp. False if that has begun already: by
+ * who was interrupted by the signal handler that this is, or died over it. K1.
+ */
+static COLD bool
+turn(const struct shape *shape, atomic_u64 *cells, uint64_t slot, uint64_t stamp)
+{
+	uint64_t old = load_relaxed(&cells[slot]);
+
+	if (old == (stamp | CLEARING) ||
+	    !cas_owned_release(&cells[slot], &old, stamp | CLEARING)) /* a handler was here */
+		return old == stamp;
+	clear(counts_of(shape, cells, slot));
+	store_release(&cells[slot], stamp); /* pairs with load_acquire in add_slot() */
+	return true;
+}
+
 void
 cpromi_sketch_observe(const struct series *s, double v, uint64_t now_ns)
 {
@@ -228,17 +245,12 @@ cpromi_sketch_observe(const struct series *s, double v, uint64_t now_ns)
 	if (UNLIKELY(leaf == NULL) && (leaf = grow_leaf(s, key)) == NULL)
 		return;
 	cells = cpromi_own_cells(leaf, 0);
-	if (UNLIKELY(cells == NULL)) {
+	if (UNLIKELY(cells == NULL ||
+		     (load_relaxed(&cells[slot]) != stamp && !turn(shape, cells, slot, stamp)))) {
 		observe_shared(leaf, slot, stamp, key % SKETCH_LEAF_BUCKETS);
 		return;
 	}
-	if (UNLIKELY(load_relaxed(&cells[slot]) != stamp)) {
-		store_relaxed(&cells[slot], 0);
-		clear(counts_of(leaf->chunk->shape, cells, slot));
-		store_release(&cells[slot], stamp); /* pairs with load_acquire in add_slot() */
-	}
-	add_owned_release(&counts_of(leaf->chunk->shape, cells, slot)[key % SKETCH_LEAF_BUCKETS],
-			  1);
+	add_owned_release(&counts_of(shape, cells, slot)[key % SKETCH_LEAF_BUCKETS], 1);
 }
 
 /* ---- reading --------------------------------------------------------------- */

@@ -19,12 +19,13 @@
  *
  * Invariants
  *  K1  In a lane, stamps and counts are written by its owner only. It clears the
- *      counts of a slot before it stamps it anew: stamp 0, clear, stamp.
+ *      counts of a slot before it stamps it anew: stamp with the top bit set, clear,
+ *      stamp. A signal handler that comes in between counts in lane 0.
  *  K2  A reader takes the counts of a slot only if it reads the same stamp, of
  *      the window, before and after.
- *  K3  In lane 0 the first to come sets the top bit of the stamp by compare-and-swap
- *      and clears; who finds it set does not wait but leaves its observation out
- *      of the window (the summary's count and sum have it).
+ *  K3  In lane 0 the first to come sets the top bit by compare-and-swap and clears; who
+ *      finds it set does not wait but leaves its observation out of the window (the
+ *      summary's count and sum have it).
  *
  * Progress: observing is lock-free (wait-free once the leaf is there), reading
  * wait-free.

@@ -31,6 +31,7 @@ unit_tests = \
 	tests/test_lane \
 	tests/test_metric \
 	tests/test_number \
+	tests/test_part \
 	tests/test_process \
 	tests/test_region \
 	tests/test_registry \

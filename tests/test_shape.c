@@ -55,7 +55,8 @@ static const double bounds[] = {0.5, 1, 2.5};
 static struct shape *
 get(uint32_t type, uint32_t slices, uint64_t slice_ns, size_t count)
 {
-	struct shape_key key = {type, slices, slice_ns, {bounds, count}};
+	struct shape_key key = {
+		.type = type, .slices = slices, .slice_ns = slice_ns, .bounds = {bounds, count}};
 
 	return cpromi_shape_get(&parts, &key);
 }
@@ -115,8 +116,8 @@ equal_definitions_share_a_shape_and_others_do_not(void **state)
 		get(CPROM_TYPE_SUMMARY, 5, 1001, 3),
 	};
 	double copy[] = {0.5, 1, 2.5}, moved[] = {0.5, 1, 2.25};
-	struct shape_key key = {CPROM_TYPE_HISTOGRAM, 0, 0, {copy, 3}};
-	struct shape_key other = {CPROM_TYPE_HISTOGRAM, 0, 0, {moved, 3}};
+	struct shape_key key = {.type = CPROM_TYPE_HISTOGRAM, .bounds = {copy, 3}};
+	struct shape_key other = {.type = CPROM_TYPE_HISTOGRAM, .bounds = {moved, 3}};
 
 	(void)state;
 	for (int i = 0; i < 8; i++)
