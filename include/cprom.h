@@ -20,6 +20,7 @@
  *    cprom_labels of a new series,        any      no                   never
  *      remove, clear, unregister, *_new
  *    value, scrape, render, textfile      any (2)  no                   never (3)
+ *    dump_fd                              any      yes                  in write(2)
  *    server calls                         one (4)  no                   as stated
  *    registry_free                        one (5)  no                   never
  *
@@ -376,6 +377,15 @@ CPROM_API void cprom_scrape_close(cprom_scrape *s);
 
 /* The whole page, ending in NUL, to be freed with free(). *len, if len is not NULL, is its length. */
 CPROM_API CPROM_MUST_USE char *cprom_render(cprom_registry *r, const char *accept, size_t *len);
+
+/*
+ * Writes a page in text format 0.0.4 to a descriptor, from anywhere: async-signal-safe, so
+ * that a handler of SIGSEGV or SIGABRT can leave a last page behind. Callbacks and
+ * collectors are not run, so their families are not in it. A stack of 4 KB is enough. 0, or -1
+ * with EBUSY (the process is writing one already), ENOMEM (no place in the registry for one more
+ * thread) or as of write(2); then a part may have been written. On success errno is kept.
+ */
+CPROM_API int cprom_dump_fd(cprom_registry *r, int fd);
 
 /*
  * Writes the page to path at once or not at all: a temporary file beside it,

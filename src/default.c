@@ -66,6 +66,12 @@ cpromi_registry_or_default(cprom_registry *r)
 	return r != NULL ? r : cprom_default_registry();
 }
 
+cprom_registry *
+cpromi_registry_if_made(cprom_registry *r)
+{
+	return r != NULL ? r : (cprom_registry *)load_acquire(&default_registry);
+}
+
 int
 cprom_process_enable(cprom_registry *from)
 {

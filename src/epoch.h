@@ -57,24 +57,28 @@ void cpromi_epoch_init(struct epoch *e, struct lanes *l, size_t link_offset,
 /* Registers the process for membarrier(2): at the start and in a forked child. */
 void cpromi_epoch_after_fork(void);
 
-static inline bool
-cpromi_epoch_enter(struct epoch *e, struct epoch_guard *g)
+/* The seat of the calling thread if it has one in this registry's cache entry, else NULL. */
+static inline struct seat *
+cpromi_epoch_own_seat(const struct epoch *e)
 {
 	const struct lane_cache *c = cpromi_lane_cached(e->lanes->number);
 	uint32_t changes = c->changes, number = c->number;
+	struct seat *seat;
 
 	/* A signal handler may give the entry to another registry, and back. */
 	fence_compiler();
-	g->seat = c->seat;
+	seat = c->seat;
 	fence_compiler();
-	if (UNLIKELY(number != e->lanes->number || c->changes != changes)) {
-		g->seat = cpromi_lane_seat(e->lanes);
-		if (g->seat == NULL)
-			return false;
-	}
+	return LIKELY(number == e->lanes->number && c->changes == changes) ? seat : NULL;
+}
+
+/* Announces what the thread on the guard's seat may read from now on: E1. */
+static inline void
+cpromi_epoch_announce(struct epoch *e, struct epoch_guard *g)
+{
 	g->outermost = load_relaxed(&g->seat->epoch) == 0;
 	if (!g->outermost)
-		return true;
+		return;
 	/* Acquire: who enters at e+1 sees what was unlinked before the epoch went there.
 	 * Pairs with the compare-and-swap in cpromi_epoch_advance(). */
 	store_relaxed(&g->seat->epoch, load_acquire(&e->global));
@@ -82,6 +86,15 @@ cpromi_epoch_enter(struct epoch *e, struct epoch_guard *g)
 		fence_compiler(); /* light side; the heavy one is in cpromi_epoch_advance() */
 	else
 		fence_full();
+}
+
+static inline bool
+cpromi_epoch_enter(struct epoch *e, struct epoch_guard *g)
+{
+	g->seat = cpromi_epoch_own_seat(e);
+	if (UNLIKELY(g->seat == NULL) && (g->seat = cpromi_lane_seat(e->lanes)) == NULL)
+		return false;
+	cpromi_epoch_announce(e, g);
 	return true;
 }
 

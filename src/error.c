@@ -39,6 +39,18 @@ cpromi_fail(int err, const char *format, ...)
 	return -1;
 }
 
+int
+cpromi_fail_in_handler(int err, const char *reason)
+{
+	size_t n = strlen(reason);
+
+	n = n < sizeof(last_error) ? n : sizeof(last_error) - 1;
+	memcpy(last_error, reason, n);
+	last_error[n] = '\0';
+	errno = err;
+	return -1;
+}
+
 const char *
 cprom_error(void)
 {

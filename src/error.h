@@ -14,4 +14,7 @@
  */
 int cpromi_fail(int err, const char *format, ...) PRINTF_LIKE(2, 3) COLD;
 
+/* The same for a signal handler, which must not format: the reason as it is. */
+int cpromi_fail_in_handler(int err, const char *reason) COLD;
+
 #endif

@@ -104,14 +104,12 @@ uint64_t
 cprom_histogram_count(const cprom_histogram *m)
 {
 	const struct handle *h = (const struct handle *)m;
-	uint64_t counts[CPROM_MAX_BUCKETS + 1], total = 0;
-	double sum;
+	uint64_t total = 0;
 
 	if (h == NULL || h->kind != HANDLE_SERIES)
 		return 0;
-	cpromi_snapshot(h, &sum, counts);
-	for (size_t i = 0; i <= h->chunk->shape->count; i++)
-		total += counts[i];
+	for (unsigned i = 0; i <= h->chunk->shape->count; i++)
+		total += cpromi_sum_u64(h, 0, 2 + i);
 	return total;
 }
 

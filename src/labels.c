@@ -193,6 +193,17 @@ cpromi_series_publish(struct family *f, struct series *s)
 	return true;
 }
 
+bool
+cpromi_series_is_due(const struct family *f, const struct series *s, uint32_t place,
+		     uint64_t birth_limit)
+{
+	uint64_t birth = load_acquire(&s->birth);
+
+	/* The slot: it may be of a helper that came too late to publish it (series.h). */
+	return load_acquire(&s->slot) == place + 1 && s->family == f->self && birth != 0 &&
+	       birth <= birth_limit;
+}
+
 /* ---- limits ---------------------------------------------------------------- */
 
 static bool

@@ -132,10 +132,8 @@ cpromi_lanes_close(struct lanes *l)
 static bool
 leave_if_mine(struct seat *s, void *arg)
 {
-	if (load_relaxed(&s->owner) == *(uint64_t *)arg) {
-		store_relaxed(&s->epoch, 0);
-		store_release(&s->owner, 0); /* L2 */
-	}
+	if (load_relaxed(&s->owner) == *(uint64_t *)arg)
+		cpromi_lane_return(s);
 	return true;
 }
 
@@ -233,8 +231,7 @@ cpromi_seat_reap(struct seat *s)
 	 * marked, lest a signal handler of this thread takes the seat for its own. */
 	if (!cas_acq_rel(&s->owner, &owner, cpromi_identity_of_thread() | IDENTITY_REAPING))
 		return false;
-	store_relaxed(&s->epoch, 0);
-	store_release(&s->owner, 0); /* L2 */
+	cpromi_lane_return(s);
 	return true;
 }
 
@@ -299,6 +296,20 @@ find_lane(struct lanes *l, uint64_t me)
 	return f.seat;
 }
 
+/* Any seat for that owner, a new one if need be. */
+static struct seat *
+find_any(struct lanes *l, uint64_t owner)
+{
+	struct finding f = {SEARCH_FREE, owner, NULL};
+
+	for (; f.what <= SEARCH_DEAD && f.seat == NULL; f.what++)
+		cpromi_lanes_each_seat(l, take, &f);
+	f.what = SEARCH_FREE;
+	while (f.seat == NULL && append_row(l) != NULL)
+		cpromi_lanes_each_seat(l, take, &f);
+	return f.seat;
+}
+
 static struct seat *
 find_seat(struct lanes *l)
 {
@@ -307,12 +318,20 @@ find_seat(struct lanes *l)
 	cpromi_lanes_each_seat(l, take, &f);
 	if (f.seat == NULL)
 		f.seat = find_lane(l, f.me);
-	for (f.what = SEARCH_FREE; f.what <= SEARCH_DEAD && f.seat == NULL; f.what++)
-		cpromi_lanes_each_seat(l, take, &f);
-	f.what = SEARCH_FREE;
-	while (f.seat == NULL && append_row(l) != NULL)
-		cpromi_lanes_each_seat(l, take, &f);
-	return f.seat;
+	return f.seat != NULL ? f.seat : find_any(l, f.me);
+}
+
+struct seat *
+cpromi_lane_borrow(struct lanes *l)
+{
+	return find_any(l, cpromi_identity_of_thread() | IDENTITY_REAPING);
+}
+
+void
+cpromi_lane_return(struct seat *s)
+{
+	store_relaxed(&s->epoch, 0);
+	store_release(&s->owner, 0); /* L2 */
 }
 
 static void

@@ -99,6 +99,13 @@ void cpromi_lanes_close(struct lanes *l);
 struct seat *cpromi_lane_seat(struct lanes *l);
 uint32_t cpromi_lane_own(struct lanes *l);
 
+/*
+ * A seat for the while: it is not noted in the cache, nor given back when the thread
+ * ends, and a signal handler of the thread does not take it for its own. NULL without memory.
+ */
+struct seat *cpromi_lane_borrow(struct lanes *l);
+void cpromi_lane_return(struct seat *s);
+
 /* Calls visit for every seat, until it returns false. Was it true to the end? */
 bool cpromi_lanes_each_seat(struct lanes *l, bool (*visit)(struct seat *s, void *arg), void *arg);
 

@@ -19,6 +19,7 @@ libcprom_la_SOURCES = \
 	src/default.c \
 	src/definition.c \
 	src/definition.h \
+	src/dump.c \
 	src/epoch.c \
 	src/epoch.h \
 	src/error.c \
@@ -67,6 +68,8 @@ libcprom_la_SOURCES = \
 	src/region.h \
 	src/registry.c \
 	src/registry.h \
+	src/sample.c \
+	src/sample.h \
 	src/scrape.c \
 	src/self.c \
 	src/self.h \

@@ -50,6 +50,9 @@ cpromi_registry_count(cprom_registry *r, enum self_count what)
 	add_relaxed(&r->counts[what], 1);
 }
 
+/* The same, but the default registry only if it has been made. */
+cprom_registry *cpromi_registry_if_made(cprom_registry *r);
+
 /* Labels of a series: labels.c. In an epoch. */
 
 /* A series of f with these values, not published; text as it stands in a line. NULL without memory. */
@@ -63,6 +66,10 @@ void cpromi_series_clear(struct family *f);
 
 /* Of a series that nobody can reach any more: gives text, cells and memory back. */
 void cpromi_series_reclaim(struct cprom_registry *r, struct series *s);
+
+/* Is it at this place of f's index, and was it born by then? */
+bool cpromi_series_is_due(const struct family *f, const struct series *s, uint32_t place,
+			  uint64_t birth_limit);
 
 /* Publishes it: gives it a birth and a place. False without memory. */
 bool cpromi_series_publish(struct family *f, struct series *s);

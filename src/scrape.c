@@ -14,14 +14,10 @@
  * Callbacks and collectors run outside of the epoch: they may take their time, and
  * call anything.
  */
-#include "clock.h"
 #include "definition.h"
 #include "error.h"
-#include "number.h"
-#include "part.h"
+#include "sample.h"
 #include "sink.h"
-#include "sketch.h"
-#include "text.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -41,7 +37,7 @@ struct cprom_scrape {
 	uint64_t last_collector; /* no collector behind this ticket */
 	struct buffer
 		names; /* type and name of the families shown, as far as a collector follows */
-	struct buffer values; /* doubles: one per line of a series */
+	struct buffer values; /* SAMPLE_BYTES for each line of a series */
 };
 
 /* What one step did. */
@@ -58,160 +54,7 @@ struct target {
 	char *end;
 };
 
-/* ---- values ---------------------------------------------------------------- */
-
-/*
- * What a series shows: one value per line, in the order of the lines. Of a gauge that
- * shows each process' value, the processes, too.
- */
-struct reading {
-	size_t lines;
-	double *values;
-	struct part *parts; /* NULL: there is nothing to tell them apart by */
-};
-
-static size_t
-line_count(const struct handle *h)
-{
-	const struct shape *s = h->chunk->shape;
-
-	switch (s->type) {
-	case CPROM_TYPE_HISTOGRAM:
-		return s->count + 3; /* +Inf, sum, count */
-	case CPROM_TYPE_SUMMARY:
-		return s->count + 2;
-	default:
-		return s->parts ? cpromi_part_end(h) : 1;
-	}
-}
-
-static void
-histogram_values(const struct handle *h, double *out)
-{
-	uint64_t counts[CPROM_MAX_BUCKETS + 1], total = 0;
-	size_t n = h->chunk->shape->count + 1;
-
-	cpromi_snapshot(h, &out[n], counts);
-	for (size_t i = 0; i < n; i++) {
-		total += counts[i];
-		out[i] = (double)total;
-	}
-	out[n + 1] = (double)total;
-}
-
-static void
-summary_values(const struct handle *h, double *out)
-{
-	const struct shape *s = h->chunk->shape;
-	uint64_t count;
-
-	if (s->count > 0)
-		cpromi_sketch_quantiles((const struct series *)h, s->bounds, s->count,
-					cpromi_monotonic_coarse_ns(), out);
-	cpromi_snapshot(h, &out[s->count], &count);
-	out[s->count + 1] = (double)count;
-}
-
-static void
-gauge_values(const struct handle *h, struct reading *r)
-{
-	const struct shape *s = h->chunk->shape;
-
-	if (!s->parts) {
-		r->values[0] = cprom_gauge_value((const cprom_gauge *)h);
-		return;
-	}
-	r->lines = cpromi_part_read(h, r->parts, r->lines);
-	for (size_t i = 0; i < r->lines; i++)
-		r->values[i] = r->parts[i].value;
-	if (!cpromi_mode_is_all(s->mode))
-		r->parts = NULL;
-}
-
-static void
-read_values(const struct handle *h, struct reading *r)
-{
-	switch (h->type) {
-	case CPROM_TYPE_COUNTER:
-		r->values[0] = cprom_counter_value((const cprom_counter *)h);
-		break;
-	case CPROM_TYPE_GAUGE:
-		gauge_values(h, r);
-		break;
-	case CPROM_TYPE_HISTOGRAM:
-		histogram_values(h, r->values);
-		break;
-	case CPROM_TYPE_SUMMARY:
-		summary_values(h, r->values);
-		break;
-	}
-}
-
 /* ---- lines ----------------------------------------------------------------- */
-
-static void
-set_suffix(struct text_line *l, const char *suffix, size_t n)
-{
-	l->suffix = suffix;
-	l->suffix_length = n;
-}
-
-/* Suffix and bound of the i-th line. */
-static void
-set_line(struct text_line *l, const struct shape *s, size_t i)
-{
-	size_t bounded = s->type == CPROM_TYPE_HISTOGRAM ? s->count + 1 : s->count;
-
-	l->extra_length = 0;
-	if (i < bounded) {
-		set_suffix(l, "_bucket", s->type == CPROM_TYPE_HISTOGRAM ? 7 : 0);
-		l->extra = s->texts[i].text;
-		l->extra_length = s->texts[i].length;
-	} else if (s->snapshot && i == bounded) {
-		set_suffix(l, "_sum", 4);
-	} else if (s->snapshot) {
-		set_suffix(l, "_count", 6);
-	}
-}
-
-static void
-set_series(struct text_line *l, const struct definition *d, const struct series *s)
-{
-	memset(l, 0, sizeof(*l));
-	l->suffix = l->extra = "";
-	l->name = d->name;
-	l->name_length = d->name_length;
-	l->labels = s->text->bytes;
-	l->labels_length = s->text->length;
-}
-
-static size_t
-series_bound(const struct reading *r, struct text_line *l)
-{
-	l->suffix_length = 7;
-	l->extra_length = r->lines > 1 || r->parts != NULL ? sizeof(struct bound_text) : 0;
-	return r->lines * cpromi_text_line_bound(l);
-}
-
-/* pid="1234"; those that have no place of their own (part.h) are together "overflow". */
-static void
-set_pid(struct text_line *l, struct bound_text *t, uint32_t pid)
-{
-	memcpy(t->text, "pid=\"overflow", 13);
-	t->length = (unsigned char)(pid == 0 ? 13 : 5 + cpromi_i64_text(pid, t->text + 5));
-	t->text[t->length++] = '"';
-	l->extra = t->text;
-	l->extra_length = t->length;
-}
-
-static void
-set_head(struct text_head *head, const struct family *f)
-{
-	const struct definition *d = f->def;
-
-	*head = (struct text_head){d->name, d->help, d->name_length, d->help_length,
-				   cpromi_type_name(f->handle.type)};
-}
 
 /* A place for n bytes: the caller's buffer if they fit, else the stage; NULL without memory. */
 static char *
@@ -243,77 +86,52 @@ note_family(cprom_scrape *s, const struct family *f)
 		cpromi_buffer_add(&s->names, f->def->name, f->def->name_length + 1));
 }
 
-static char *
-put_lines(char *p, struct text_line *l, const struct shape *shape, const struct reading *r)
-{
-	struct bound_text pid;
-
-	l->suffix_length = 0;
-	for (size_t i = 0; i < r->lines; i++) {
-		set_line(l, shape, i);
-		if (r->parts != NULL)
-			set_pid(l, &pid, r->parts[i].pid);
-		l->value = r->values[i];
-		p = cpromi_text_line(p, l);
-	}
-	return p;
-}
-
 /* Spells a series as it was read, behind the family's head if it is the first. */
 static enum step
-show(cprom_scrape *s, struct target *t, const struct series *series, const struct reading *r)
+show(cprom_scrape *s, struct target *t, const struct series *series, const struct samples *r)
 {
 	const struct family *f = s->family;
-	struct text_head head;
+	struct text_head head = cpromi_samples_head(f);
+	struct bound_text pid;
 	struct text_line l;
 	char *begin, *p;
 	size_t n;
 
-	if (r->lines == 0)
+	if (r->count == 0)
 		return STEP_WENT_ON;
-	set_series(&l, f->def, series);
-	set_head(&head, f);
-	n = series_bound(r, &l) + (s->head_shown ? 0 : cpromi_text_head_bound(&head));
+	cpromi_samples_begin(&l, f->def, series);
+	n = r->count * cpromi_samples_line_bound(&l) +
+	    (s->head_shown ? 0 : cpromi_text_head_bound(&head));
 	begin = p = place_for(s, t, n);
 	if (p == NULL || (!s->head_shown && !note_family(s, f)))
 		return STEP_NO_MEMORY;
 	if (!s->head_shown)
 		p = cpromi_text_head(p, &head);
 	s->head_shown = true;
-	advance_to(s, t, begin, put_lines(p, &l, f->shape, r));
+	for (size_t i = 0; i < r->count; i++) {
+		cpromi_samples_line(&l, f->shape, r, i, &pid);
+		p = cpromi_text_line(p, &l);
+	}
+	advance_to(s, t, begin, p);
 	return STEP_WENT_ON;
 }
 
 static enum step
 show_series(cprom_scrape *s, struct target *t, const struct series *series)
 {
-	struct reading r = {.lines = line_count(&series->handle)};
-	bool parts = s->family->shape->parts;
-	char *room;
+	size_t count = cpromi_samples_count(&series->handle);
+	struct samples r;
+	char *memory;
 
 	s->values.length = 0;
-	room = cpromi_buffer_room(&s->values,
-				  r.lines * (sizeof(double) + (parts ? sizeof(struct part) : 0)));
-	if (room == NULL)
+	memory = cpromi_buffer_room(&s->values, count * SAMPLE_BYTES);
+	if (memory == NULL)
 		return STEP_NO_MEMORY;
-	r.values = (double *)(void *)room;
-	if (parts)
-		r.parts = (struct part *)(void *)(room + r.lines * sizeof(double));
-	read_values(&series->handle, &r);
+	cpromi_samples_read(&r, &series->handle, memory, count);
 	return show(s, t, series, &r);
 }
 
 /* ---- walking --------------------------------------------------------------- */
-
-static bool
-is_due(cprom_scrape *s, const struct series *series, uint32_t place)
-{
-	uint64_t birth = load_acquire(&series->birth);
-
-	/* The slot: it may be of a helper that came too late to publish it (series.h). */
-	return load_acquire(&series->slot) == place + 1 && series->family == s->family->self &&
-	       birth != 0 && birth <= s->birth_limit;
-}
 
 static enum step
 next_family(cprom_scrape *s)
@@ -356,7 +174,7 @@ step(cprom_scrape *s, struct target *t)
 	while (s->place < cpromi_index_end(&f->index)) {
 		const struct series *series = cpromi_index_at(&f->index, s->place++);
 
-		if (series != NULL && is_due(s, series, s->place - 1))
+		if (series != NULL && cpromi_series_is_due(f, series, s->place - 1, s->birth_limit))
 			return show_series(s, t, series);
 	}
 	s->in_family = false;
@@ -374,7 +192,7 @@ run_user_code(cprom_scrape *s, struct target *t)
 		cpromi_sink_run(s->registry, f, &s->pending, &s->names);
 	} else {
 		double value = f->callback(f->arg);
-		struct reading r = {1, &value, NULL};
+		struct samples r = {1, &value, NULL};
 
 		if (f->handle.type == CPROM_TYPE_COUNTER && !(value >= 0))
 			cpromi_registry_count(s->registry, SELF_SAMPLES_INVALID);

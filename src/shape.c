@@ -365,7 +365,7 @@ cpromi_sum_double(const struct handle *h, unsigned plane, unsigned cell)
 
 /* ---- snapshots ------------------------------------------------------------- */
 
-/* Reads one lane; was it written meanwhile? */
+/* Reads one lane, from cell 1 on; was it written meanwhile? */
 static bool
 read_lane(atomic_u64 *cells, uint32_t run, uint64_t *copy)
 {
@@ -373,15 +373,14 @@ read_lane(atomic_u64 *cells, uint32_t run, uint64_t *copy)
 
 	/* Acquire on each: a value of an observation makes its odd word visible below. */
 	for (uint32_t i = 1; i < run; i++)
-		copy[i] = load_acquire(&cells[i]);
+		copy[i - 1] = load_acquire(&cells[i]);
 	return (before & 1) == 0 && load_relaxed(&cells[0]) == before;
 }
 
 void
-cpromi_snapshot(const struct handle *h, double *sum, uint64_t *counts)
+cpromi_snapshot(const struct handle *h, double *sum, uint64_t *counts, uint64_t *scratch)
 {
 	const struct shape *s = h->chunk->shape;
-	uint64_t copy[CPROM_MAX_BUCKETS + 3];
 
 	*sum = 0;
 	memset(counts, 0, (s->run - 2) * sizeof(*counts));
@@ -391,11 +390,11 @@ cpromi_snapshot(const struct handle *h, double *sum, uint64_t *counts)
 
 		if (cells == NULL)
 			continue;
-		while (!read_lane(cells, s->run, copy) && --tries > 0)
+		while (!read_lane(cells, s->run, scratch) && --tries > 0)
 			;
-		*sum += bits_double(copy[1]);
+		*sum += bits_double(scratch[0]);
 		for (uint32_t i = 2; i < s->run; i++)
-			counts[i - 2] += copy[i];
+			counts[i - 2] += scratch[i - 1];
 	}
 }
 

@@ -215,9 +215,11 @@ double cpromi_sum_double(const struct handle *h, unsigned plane, unsigned cell);
  * writing: odd while it does. After SNAPSHOT_TRIES the lane is taken as it is:
  * then the sum may hold an observation that no bucket has yet, or the other way
  * round. Lane 0, written by many, has no sequence and is always read as it is.
+ *
+ * counts has room for run-2 words, scratch for run-1.
  */
 #define SNAPSHOT_TRIES 100
-void cpromi_snapshot(const struct handle *h, double *sum, uint64_t *counts);
+void cpromi_snapshot(const struct handle *h, double *sum, uint64_t *counts, uint64_t *scratch);
 
 /* Release stores follow: whoever reads one of them reads the odd word, too, or a later one. */
 static inline uint64_t

@@ -15,6 +15,7 @@ unit_tests = \
 	tests/test_counter \
 	tests/test_default \
 	tests/test_definition \
+	tests/test_dump \
 	tests/test_epoch \
 	tests/test_error \
 	tests/test_escape \

@@ -33,11 +33,11 @@ static uint64_t
 in_bucket(const cprom_histogram *m, size_t i)
 {
 	const struct handle *h = (const struct handle *)m;
-	uint64_t counts[CPROM_MAX_BUCKETS + 1];
+	uint64_t counts[CPROM_MAX_BUCKETS + 1], scratch[CPROM_MAX_BUCKETS + 2];
 	double sum;
 
 	assert_true(i <= h->chunk->shape->count);
-	cpromi_snapshot(h, &sum, counts);
+	cpromi_snapshot(h, &sum, counts, scratch);
 	return counts[i];
 }
 

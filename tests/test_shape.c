@@ -336,7 +336,7 @@ check_zero_after_give(struct shape *s)
 {
 	struct handle *h = cpromi_shape_take(s), before = *h;
 	double sum;
-	uint64_t counts[4];
+	uint64_t counts[4], scratch[5];
 
 	run_workers(fill_own_cells, h, 0);
 	cpromi_shape_give(h);
@@ -351,7 +351,7 @@ check_zero_after_give(struct shape *s)
 		assert_true(cpromi_sum_double(h, 1, 0) == 0);
 	if (!s->snapshot)
 		return;
-	cpromi_snapshot(h, &sum, counts);
+	cpromi_snapshot(h, &sum, counts, scratch);
 	assert_true(sum == 0);
 	for (uint32_t c = 0; c < s->run - 2; c++)
 		assert_true(counts[c] == 0);
@@ -464,10 +464,10 @@ observe(atomic_u64 *cells, uint64_t bucket)
 static bool
 snapshot_agrees(const struct handle *h, uint64_t *total)
 {
-	uint64_t counts[4];
+	uint64_t counts[4], scratch[5];
 	double sum, expected = 0;
 
-	cpromi_snapshot(h, &sum, counts);
+	cpromi_snapshot(h, &sum, counts, scratch);
 	*total = 0;
 	for (unsigned i = 0; i < 4; i++) {
 		expected += (double)counts[i] * (i + 1);

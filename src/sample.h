@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sample: the samples of a series: their values, read at once, and what each is called.
+ */
+#ifndef CPROMI_SAMPLE_H
+#define CPROMI_SAMPLE_H
+
+#include "part.h"
+#include "text.h"
+
+/*
+ * One value per line, in the order of the lines. Of a gauge that shows the value of each
+ * process, the processes, too.
+ */
+struct samples {
+	size_t count;
+	const double *values;
+	const struct part *parts; /* NULL: there is nothing to tell them apart by */
+};
+
+/* Memory that a sample takes while it is read: value, and part or two words of a snapshot. */
+#define SAMPLE_BYTES (sizeof(double) + sizeof(struct part))
+
+/* The most samples that the series can have now. */
+size_t cpromi_samples_count(const struct handle *h);
+
+/* Reads them, at most max, into memory of max times SAMPLE_BYTES, aligned as a double. */
+void cpromi_samples_read(struct samples *r, const struct handle *h, void *memory, size_t max);
+
+/* The family's HELP and TYPE. */
+struct text_head cpromi_samples_head(const struct family *f);
+
+/* A line of the series, but for what differs from line to line; and what it takes at most. */
+void cpromi_samples_begin(struct text_line *l, const struct definition *d, const struct series *s);
+size_t cpromi_samples_line_bound(const struct text_line *l);
+
+/* The i-th line; a pid is spelled in *pid, which must live as long as the line. */
+void cpromi_samples_line(struct text_line *l, const struct shape *s, const struct samples *r,
+			 size_t i, struct bound_text *pid);
+
+#endif
