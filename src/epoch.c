@@ -48,14 +48,24 @@ link_of(const struct epoch *e, void *object)
 	return (atomic_u32 *)((char *)object + e->link_offset);
 }
 
+/*
+ * Takes objects off a list that nobody pushes to any more (E4), one by one, so that a
+ * process that is killed over it takes one object with it, not the list. An object that
+ * another has taken meanwhile comes back under another epoch only, so the head differs.
+ */
 static void
-reclaim_list(struct epoch *e, region_ref first)
+reclaim_list(struct epoch *e, atomic_u64 *head, uint64_t old)
 {
-	while (first != 0) {
-		void *object = cpromi_region_at(e->lanes->region, first);
+	uint64_t retired_at = old >> 32;
 
-		first = load_relaxed(link_of(e, object));
+	while (old >> 32 == retired_at && (region_ref)old != 0) {
+		void *object = cpromi_region_at(e->lanes->region, (region_ref)old);
+		region_ref next = peek_u32(link_of(e, object));
+
+		if (!cas_acq_rel(head, &old, retired_at << 32 | next))
+			continue;
 		e->reclaim(e, object);
+		old = load_acquire(head);
 	}
 }
 
@@ -66,16 +76,15 @@ cpromi_epoch_retire(struct epoch *e, void *object)
 	uint64_t now = load_seq_cst(&e->global); /* after the object was unlinked: E3 */
 	atomic_u64 *head = &e->retired[now % 3];
 	uint64_t old = load_acquire(head);
-	bool same;
 
 	do {
-		same = old >> 32 == (uint32_t)now;
-		store_relaxed(link_of(e, object), same ? (uint32_t)old : 0);
+		if (old >> 32 != (uint32_t)now) { /* of epoch now-3 or older: E4 */
+			reclaim_list(e, head, old);
+			old = load_acquire(head);
+		}
+		store_relaxed(link_of(e, object), (region_ref)old);
 		/* Release: the link and all that led here. Pairs with the acquire of who takes it. */
 	} while (!cas_acq_rel(head, &old, now << 32 | ref));
-	/* What stood there is of epoch now-3 or older: E4. */
-	if (!same)
-		reclaim_list(e, (region_ref)old);
 	if (add_relaxed(&e->count, 1) % ADVANCE_INTERVAL == ADVANCE_INTERVAL - 1)
 		cpromi_epoch_advance(e);
 }
@@ -122,7 +131,6 @@ cpromi_epoch_advance(struct epoch *e)
 	/* The global epoch is now+1 or more: what is of now-1 or older may go (E3). */
 	head = &e->retired[(now + 2) % 3];
 	old = load_acquire(head);
-	if ((uint32_t)old != 0 && (uint32_t)((uint32_t)(now - 1) - (old >> 32)) < INT32_MAX &&
-	    cas_acq_rel(head, &old, old & ~(uint64_t)UINT32_MAX))
-		reclaim_list(e, (region_ref)old);
+	if ((uint32_t)((uint32_t)(now - 1) - (old >> 32)) < INT32_MAX)
+		reclaim_list(e, head, old);
 }

@@ -16,8 +16,8 @@
  *      epoch t that is read then. Who can still see it was inside before that,
  *      at t or less. When the global epoch is t+2, all of them have left.
  *  E4  List t mod 3 carries t in its head. Objects of t are pushed while the
- *      global epoch is t or t+1 (E2); the list is taken when it is t+2 or more,
- *      by a compare-and-swap on the head, which an object of another epoch fails.
+ *      global epoch is t or t+1 (E2); they are taken off when it is t+2 or more, one
+ *      by one, by a compare-and-swap on the head, which fails if another epoch's stand there.
  *
  * E1 needs the store of the epoch word to be visible before the reads that
  * follow, E2 the reads of the epoch words after what was unlinked before: the

@@ -284,15 +284,29 @@ append_row(struct lanes *l)
 	}
 }
 
-/* A seat with a lane, a free one rather than a dead one's. */
+static void
+take_lane(struct lanes *l, struct finding *f, enum search what, uint32_t from, uint32_t to)
+{
+	f->what = what;
+	for (uint32_t i = from; i < to && f->seat == NULL; i++)
+		take(&l->row.seats[i], f);
+}
+
+/*
+ * A seat with a lane: a free one rather than a dead one's; but where processes are killed
+ * a dead one's rather than one that was never used, for a lane costs memory.
+ */
 static struct seat *
 find_lane(struct lanes *l, uint64_t me)
 {
 	struct finding f = {SEARCH_FREE, me, NULL};
+	uint32_t used = load_relaxed(&l->used);
 
-	for (; f.what <= SEARCH_DEAD && f.seat == NULL; f.what++)
-		for (uint32_t i = 0; i < l->max && f.seat == NULL; i++)
-			take(&l->row.seats[i], &f);
+	take_lane(l, &f, SEARCH_FREE, 0, used);
+	if (l->region->shared)
+		take_lane(l, &f, SEARCH_DEAD, 0, used);
+	take_lane(l, &f, SEARCH_FREE, used, l->max);
+	take_lane(l, &f, SEARCH_DEAD, 0, l->max);
 	return f.seat;
 }
 

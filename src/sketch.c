@@ -223,8 +223,9 @@ turn(const struct shape *shape, atomic_u64 *cells, uint64_t slot, uint64_t stamp
 {
 	uint64_t old = load_relaxed(&cells[slot]);
 
-	if (old == (stamp | CLEARING) ||
-	    !cas_owned_release(&cells[slot], &old, stamp | CLEARING)) /* a handler was here */
+	/* In the last case, and if it was turned since the caller looked, a handler was here. */
+	if (old == stamp || old == (stamp | CLEARING) ||
+	    !cas_owned_release(&cells[slot], &old, stamp | CLEARING))
 		return old == stamp;
 	clear(counts_of(shape, cells, slot));
 	store_release(&cells[slot], stamp); /* pairs with load_acquire in add_slot() */
