@@ -14,22 +14,32 @@
  *
  * Which calls may run where
  *
- *    calls                                threads  in a signal handler  blocks
- *    updates: inc add sub set observe     any      yes (1)              never
- *    cprom_labels of an existing series   any      yes                  never
- *    cprom_labels of a new series,        any      no                   never
+ *    calls                                threads  in a signal handler  progress
+ *    updates: inc add sub set observe     any      yes (1)              wait-free (6)
+ *    cprom_labels of an existing series   any      yes                  wait-free (7)
+ *    cprom_labels of a new series,        any      no                   lock-free
  *      remove, clear, unregister, *_new
- *    value, scrape, render, textfile      any (2)  no                   never (3)
- *    dump_fd                              any      yes                  in write(2)
+ *    value                                any      yes                  wait-free
+ *    scrape, render, textfile             any (2)  no                   lock-free (3)
+ *    dump_fd                              any      yes                  lock-free (3)
  *    server calls                         one (4)  no                   as stated
- *    registry_free                        one (5)  no                   never
+ *    registry_free                        one (5)  no                   lock-free
+ *
+ *    Wait-free: it ends after a bounded number of steps, whatever others do.
+ *    Lock-free: nobody waits for anybody; a thread that is stopped anywhere, or a
+ *    process that is killed there, delays nobody else. Only what another thread
+ *    completes meanwhile can make a step repeat.
  *
  *    (1) The first update that a thread makes in a registry may ask the
  *        system for memory with mmap(2).
  *    (2) One cprom_scrape belongs to one thread at a time.
- *    (3) A textfile is written with blocking file I/O.
+ *    (3) But for the file I/O of a textfile, write(2) of a dump, and what
+ *        callbacks and collectors do.
  *    (4) One cprom_server belongs to one thread at a time.
  *    (5) Nothing else may use that registry any more.
+ *    (6) A thread's first update in a registry, additions to a gauge, and those of
+ *        fractions to a counter are lock-free.
+ *    (7) But for children of nearly equal hash that are added in front of it meanwhile.
  *
  * After fork() parent and child each go on with their own copy of a private
  * registry, and with one common copy of a shared one. Threads do not survive

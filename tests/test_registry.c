@@ -388,8 +388,8 @@ parent_and_children_count_in_one_shared_registry(void **state)
 	}
 	assert_sample(r, "g{l=\"of a child\"}", "5");
 	assert_sample(r, "c_total", "221");
-	assert_double(sample(r, "cprom_lanes"),
-		      2); /* the second child took the lane of the first */
+	/* The second child took the lane of the first. */
+	assert_double(sample(r, "cprom_lanes"), 2);
 	cprom_registry_free(r);
 }
 
