@@ -145,7 +145,8 @@ take_memory(struct cprom_registry *r, uint32_t type)
 		return NULL;
 	/* Set once: a handle that outlived its family is read here outside of an epoch. */
 	f->handle.number = LANE_NO_NUMBER;
-	f->handle.type = (uint16_t)type;
+	f->handle.cache_at = cpromi_lane_cache_at(LANE_NO_NUMBER);
+	f->handle.type = (uint8_t)type;
 	f->handle.kind = HANDLE_FAMILY;
 	f->registry = r;
 	f->self = cpromi_region_ref(&r->region, f);

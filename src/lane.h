@@ -82,6 +82,36 @@ cpromi_lane_cached(uint32_t number)
 	return &cpromi_lane_cache[number % LANE_CACHE];
 }
 
+/* Where a registry's entry is, in bytes, as handles know it. */
+static inline uint16_t
+cpromi_lane_cache_at(uint32_t number)
+{
+	return (uint16_t)(number % LANE_CACHE * sizeof(struct lane_cache));
+}
+
+/* The word `owned` of the entry there. Compilers load the thread's address first, and add. */
+#if defined(THREAD_BASE_IN_FS)
+static inline uint64_t
+cpromi_lane_owned(uint16_t at)
+{
+	uint64_t owned;
+
+	__asm__ volatile("movq cpromi_lane_cache@gottpoff(%%rip), %0\n\t"
+			 "movq %%fs:(%0,%1), %0"
+			 : "=&r"(owned)
+			 : "r"((uint64_t)at));
+	return owned;
+}
+#else
+static inline uint64_t
+cpromi_lane_owned(uint16_t at)
+{
+	struct lane_cache *c = (struct lane_cache *)((char *)cpromi_lane_cache + at);
+
+	return load_relaxed(&c->owned);
+}
+#endif
+
 /*
  * Enters the registry in the process' table and lays out the first row of seats.
  * 0, or -1 with errno ENFILE (table full) or ENOMEM.

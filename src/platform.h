@@ -17,6 +17,9 @@
 /* One load at a fixed distance from the thread register, in the shared library too. */
 #ifndef THREAD_LOCAL /* tests/explore has threads of its own */
 #define THREAD_LOCAL __attribute__((tls_model("initial-exec"))) _Thread_local
+#if defined(__x86_64__) && defined(__LP64__)
+#define THREAD_BASE_IN_FS 1
+#endif
 #endif
 
 #define array_len(a) (sizeof(a) / sizeof((a)[0]))

@@ -38,7 +38,7 @@ copy_bounds(struct shape *s, const struct shape_key *key)
 	bool histogram = key->type == CPROM_TYPE_HISTOGRAM;
 	const char *label = histogram ? "le=\"" : "quantile=\"";
 	size_t lines = key->bounds.count + histogram;
-	double *bounds = cpromi_region_alloc(s->region, key->bounds.count * sizeof(*bounds));
+	double *bounds = cpromi_region_alloc(s->region, (key->bounds.count + 1) * sizeof(*bounds));
 	struct bound_text *texts = cpromi_region_alloc(s->region, lines * sizeof(*texts));
 
 	s->bounds = bounds;
@@ -50,6 +50,7 @@ copy_bounds(struct shape *s, const struct shape_key *key)
 		bounds[i] = key->bounds.items[i];
 		spell_bound(&texts[i], label, bounds[i]);
 	}
+	bounds[s->count] = __builtin_inf();
 	if (histogram)
 		spell_bound(&texts[s->count], label, __builtin_inf());
 	return true;
@@ -77,7 +78,7 @@ drop_parts(struct shape *s)
 {
 	struct region *r = s->region;
 
-	cpromi_region_free(r, (void *)s->bounds, s->count * sizeof(double));
+	cpromi_region_free(r, (void *)s->bounds, (s->count + 1) * sizeof(double));
 	cpromi_region_free(r, (void *)s->texts,
 			   (s->count + (s->type == CPROM_TYPE_HISTOGRAM)) * sizeof(*s->texts));
 	cpromi_region_free(r, s->none, sizeof(*s->none));
@@ -217,7 +218,8 @@ carve_series(struct chunk *c, uint32_t i)
 	h->number = s->lanes->number;
 	h->chunk = c;
 	h->offset = i * s->run;
-	h->type = (uint16_t)s->type;
+	h->cache_at = cpromi_lane_cache_at(h->number);
+	h->type = (uint8_t)s->type;
 	h->kind = s->parts ? HANDLE_PARTS : HANDLE_SERIES;
 	return h;
 }

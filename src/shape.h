@@ -15,7 +15,7 @@
  *  S1  Cells of a lane are written by its owner with plain stores, those of lane 0
  *      with atomic read-modify-writes by anybody. Lane 0 is there from the start.
  *  S2  A block is set once, by an owner of its lane, and never freed.
- *  S3  handle.number, offset, chunk, type never change once the series is made.
+ *  S3  A handle but for its link never changes once the series is made.
  *
  * A counter has two planes: whole numbers, and fractions as doubles. A summary
  * with quantiles has a second one whose lane 0 holds the roots of its sketches.
@@ -45,9 +45,10 @@ struct handle {
 	uint32_t link;   /* of free lists and retired objects */
 	uint32_t number; /* of the registry; LANE_NO_NUMBER in a family */
 	struct chunk *chunk;
-	uint32_t offset; /* of the run in each block, in cells */
-	uint16_t type;
-	uint16_t kind;
+	uint32_t offset;   /* of the run in each block, in cells */
+	uint16_t cache_at; /* of number: cpromi_lane_cache_at() */
+	uint8_t type;
+	uint8_t kind;
 };
 
 /* `le="0.5"` or `quantile="0.99"`, as it stands in a line. */
@@ -73,12 +74,12 @@ struct shape {
 	atomic_u64 spare; /* stack of chunks that lost the race to be the next one */
 	atomic_ptr chunk; /* the one that new series are carved from */
 	atomic_u32 chunks;
-	struct chunk *none; /* of no series: what the handle of a family points to */
-	uint32_t slices;    /* of a summary's window, else 0 */
-	uint64_t slice_ns;  /* length of one */
-	struct shape *leaf; /* of a summary's sketch */
-	size_t count;       /* bounds */
-	const double *bounds;
+	struct chunk *none;             /* of no series: what the handle of a family points to */
+	uint32_t slices;                /* of a summary's window, else 0 */
+	uint64_t slice_ns;              /* length of one */
+	struct shape *leaf;             /* of a summary's sketch */
+	size_t count;                   /* bounds */
+	const double *bounds;           /* behind the last one is +Inf */
 	const struct bound_text *texts; /* count of them, and for a histogram le="+Inf" */
 };
 
@@ -154,14 +155,16 @@ cpromi_lane_end(const struct shape *s)
 static inline atomic_u64 *
 cpromi_found_cells(const struct handle *h, unsigned plane)
 {
-	uint64_t owned = load_relaxed(&cpromi_lane_cached(h->number)->owned);
+	uint64_t owned = cpromi_lane_owned(h->cache_at);
+	size_t lane = (uint32_t)owned;
 	uintptr_t block;
 	atomic_u64 *cells;
 
-	if (UNLIKELY(owned >> 32 != h->number))
+	if (UNLIKELY((uint32_t)(owned >> 32) != h->number))
 		return NULL;
 	/* Relaxed: this thread, or who had the lane before it (L2), set it. */
-	block = load_relaxed(&h->chunk->blocks[plane * h->chunk->stride + (uint32_t)owned]);
+	block = load_relaxed(
+		&h->chunk->blocks[plane == 0 ? lane : plane * h->chunk->stride + lane]);
 	if (UNLIKELY(block == 0))
 		return NULL;
 	cells = (atomic_u64 *)block + h->offset;
