@@ -43,10 +43,10 @@ cprom_collector_unregister(cprom_collector *c)
 	if (f == NULL || f->handle.kind != HANDLE_FAMILY ||
 	    f->handle.type != CPROMI_TYPE_COLLECTOR || !cpromi_epoch_enter(&f->registry->epoch, &g))
 		return;
-	removed = cpromi_family_remove(f);
+	removed = cpromi_family_remove(f, g.seat);
 	cpromi_epoch_leave(&g);
 	if (removed)
-		cpromi_family_retire(f);
+		cpromi_family_retire(f, g.seat);
 }
 
 /* The first collector of that function, or of any if it is NULL, that is ours. In an epoch. */
@@ -89,10 +89,10 @@ remove_all(cprom_registry *r, void (*collect)(cprom_sink *out, void *arg),
 		if (!cpromi_epoch_enter(&r->epoch, &g))
 			return;
 		f = find(r, collect, is_ours);
-		removed = f != NULL && cpromi_family_remove(f);
+		removed = f != NULL && cpromi_family_remove(f, g.seat);
 		cpromi_epoch_leave(&g);
 		if (removed)
-			cpromi_family_retire(f);
+			cpromi_family_retire(f, g.seat);
 	} while (f != NULL);
 }
 

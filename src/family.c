@@ -163,7 +163,7 @@ make(struct cprom_registry *r, const struct family_spec *spec, struct shape *sha
 	f->handle.chunk = shape->none;
 	store_relaxed(&f->ticket, 0);
 	store_relaxed(&f->birth, 0);
-	store_relaxed(&f->uses, FAMILY_ALIVE);
+	store_relaxed(&f->released, 0);
 	store_relaxed(&f->live, 0);
 	f->maker = cpromi_kinship_stamp();
 	f->shape = shape;
@@ -367,44 +367,96 @@ cpromi_family_register(const struct family_spec *spec)
 
 /* ---- removing -------------------------------------------------------------- */
 
-bool
-cpromi_family_use(struct family *f)
-{
-	uint64_t uses = load_acquire(&f->uses);
+#define PASSIVE 1u /* bit 0 of a name on a seat; references of families are even */
 
-	do {
-		if (!(uses & FAMILY_ALIVE))
+_Static_assert(CACHE_LINE / 8 % 2 == 0, "families are aligned, references count 8 bytes");
+
+/* The place of a name on a seat; of no name, 0, a free place. NULL if there is none. */
+static atomic_u32 *
+name_on(struct seat *seat, uint32_t name)
+{
+	for (unsigned i = SEAT_USERS; i > 0; i--)
+		if (load_relaxed(&seat->users[i - 1]) == name)
+			return &seat->users[i - 1];
+	return NULL;
+}
+
+struct name_search {
+	region_ref family;
+	bool passive; /* look for passive names, too */
+	bool found;
+};
+
+static bool
+look_for_name(struct seat *seat, void *arg)
+{
+	struct name_search *search = arg;
+
+	for (unsigned i = 0; i < SEAT_USERS; i++) {
+		/* Acquire: pairs with the release that took a name away. */
+		uint32_t name = load_acquire(&seat->users[i]);
+
+		if ((name & ~PASSIVE) == search->family && (search->passive || !(name & PASSIVE)))
+			search->found = !cpromi_seat_reap(seat);
+		if (search->found)
 			return false;
-	} while (!cas_acq_rel(&f->uses, &uses, uses + 1));
+	}
 	return true;
 }
 
-/*
- * uses is FAMILY_ALIVE + running callbacks; the removal takes FAMILY_ALIVE off.
- * Who brings the word to 0 releases the argument, once.
- */
+static bool
+is_named(struct family *f, bool passive)
+{
+	struct name_search search = {f->self, passive, false};
+
+	cpromi_lanes_each_seat(&f->registry->lanes, look_for_name, &search);
+	return search.found;
+}
+
+/* The name is passive, or becomes so; calls .release if it is this thread's turn: F4. */
 static void
-stop_using(struct family *f, uint64_t share)
+stop_using(struct family *f, struct seat *seat, uint32_t name)
 {
-	void (*release)(void *arg) = f->release;
-	void *arg = f->arg;
+	atomic_u32 *place = cpromi_seat_is_ours(seat) ? name_on(seat, name) : NULL;
+	uint32_t no = 0;
 
-	bool ours = cpromi_family_is_callable(f);
+	if (place == NULL) /* a child of fork() has left the callback of its parent */
+		return;
+	store_release(place, f->self | PASSIVE);
+	/* Of those who took their names away, and the remover, at least one sees that it is
+	 * the last; and who names it later sees that it is removed. */
+	fence_full();
+	if (cpromi_family_is_removed(f) && f->release != NULL && cpromi_family_is_callable(f) &&
+	    !is_named(f, false) && cas_acq_rel(&f->released, &no, 1))
+		f->release(f->arg);
+	store_release(place, 0); /* pairs with load_acquire in look_for_name() */
+}
 
-	if (add_acq_rel(&f->uses, -share) == share && release != NULL && ours)
-		release(arg);
+bool
+cpromi_family_use(struct family *f, struct seat *seat)
+{
+	atomic_u32 *place = name_on(seat, 0);
+
+	if (place == NULL || place == seat->users) /* the last one is for a removal */
+		return false;
+	store_relaxed(place, f->self);
+	fence_full(); /* the other half is in stop_using() of the remover */
+	if (!cpromi_family_is_removed(f))
+		return true;
+	stop_using(f, seat, f->self);
+	return false;
 }
 
 void
-cpromi_family_unuse(struct family *f)
+cpromi_family_unuse(struct family *f, struct seat *seat)
 {
-	stop_using(f, 1);
+	stop_using(f, seat, f->self);
 }
 
 void
-cpromi_family_retire(struct family *f)
+cpromi_family_retire(struct family *f, struct seat *seat)
 {
-	stop_using(f, FAMILY_ALIVE);
+	stop_using(f, seat, f->self | PASSIVE);
 }
 
 bool
@@ -413,18 +465,34 @@ cpromi_family_is_callable(const struct family *f)
 	return !f->registry->region.shared || cpromi_kinship_inherits(&f->maker);
 }
 
-bool
-cpromi_family_remove(struct family *f)
+/* Marks it; false if somebody else did. */
+static bool
+mark_removed(struct family *f)
 {
-	struct cprom_registry *r = f->registry;
 	uintptr_t next = load_acquire(&f->next);
-	uintptr_t word;
-	atomic_ptr *link = &r->families;
 
 	do {
 		if (next & FAMILY_REMOVED)
 			return false;
 	} while (!cas_acq_rel(&f->next, &next, next | FAMILY_REMOVED));
+	return true;
+}
+
+bool
+cpromi_family_remove(struct family *f, struct seat *seat)
+{
+	struct cprom_registry *r = f->registry;
+	atomic_u32 *place = name_on(seat, 0);
+	atomic_ptr *link = &r->families;
+	uintptr_t word;
+
+	if (place != NULL) /* else .release is left to who uses it */
+		store_relaxed(place, f->self | PASSIVE);
+	if (!mark_removed(f)) {
+		if (place != NULL)
+			store_relaxed(place, 0);
+		return false;
+	}
 	count(f, (uint32_t)-1);
 	fence_full(); /* marked, then swept: the other half of F3 is in create() of labels.c */
 	cpromi_series_clear(f);
@@ -436,7 +504,7 @@ cpromi_family_remove(struct family *f)
 void
 cpromi_family_reclaim(struct family *f)
 {
-	if (load_acquire(&f->uses) != 0) { /* F4 */
+	if (is_named(f, true)) { /* F4 */
 		cpromi_epoch_retire(&f->registry->epoch, f);
 		return;
 	}

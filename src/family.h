@@ -17,7 +17,11 @@
  *  F3  A removed family has bit 0 of its next word set. Its series are removed at
  *      once: by who removed it, or by who was just adding one; what a process left
  *      that died in between, when the family is reclaimed.
- *  F4  A family is not reclaimed while `uses` counts a running callback.
+ *  F4  A family is not reclaimed while a seat names it among its users: a thread names
+ *      a family in an epoch, before it runs its function or removes it. While the
+ *      function runs the name is active; then it is made passive, and who finds the
+ *      family removed and no name active, the remover or the last user, calls .release,
+ *      once. A thread that dies loses its names with its seat.
  */
 #ifndef CPROMI_FAMILY_H
 #define CPROMI_FAMILY_H
@@ -52,10 +56,10 @@ struct definition {
 
 struct family {
 	struct handle handle;
-	atomic_ptr next;   /* F3; 0, with release, only after ticket is 0 */
-	atomic_u64 ticket; /* F1 */
-	atomic_u64 birth;  /* F2; 0: none yet */
-	atomic_u64 uses;   /* FAMILY_ALIVE | running callbacks: F4 */
+	atomic_ptr next;     /* F3; 0, with release, only after ticket is 0 */
+	atomic_u64 ticket;   /* F1 */
+	atomic_u64 birth;    /* F2; 0: none yet */
+	atomic_u32 released; /* 1: by the one who calls .release, or called it (F4) */
 	struct cprom_registry *registry;
 	struct definition *def;
 	struct shape *shape;
@@ -74,7 +78,6 @@ struct family {
 
 #define FAMILY_TYPES (CPROM_TYPE_UNTYPED + 1) /* 0 stands for collectors */
 #define FAMILY_REMOVED ((uintptr_t)1)
-#define FAMILY_ALIVE ((uint64_t)1 << 63)
 
 struct common_options {
 	CPROM_COMMON_OPTIONS;
@@ -107,10 +110,10 @@ struct handle *cpromi_family_refuse(const struct family_spec *spec);
 
 /*
  * Removes the family; false if somebody else did. Who did then calls retire, outside of
- * the epoch: it may run .release, and f is not reclaimed before (F4).
+ * the epoch, with the same seat: it may run .release, and f is not reclaimed before (F4).
  */
-bool cpromi_family_remove(struct family *f);
-void cpromi_family_retire(struct family *f);
+bool cpromi_family_remove(struct family *f, struct seat *seat);
+void cpromi_family_retire(struct family *f, struct seat *seat);
 
 /* Of the retired family f: gives its memory back, or retires it again (F4). */
 void cpromi_family_reclaim(struct family *f);
@@ -140,9 +143,12 @@ cpromi_family_stays(struct family *f, uint64_t ticket, uintptr_t *next)
 	return !(*next & FAMILY_REMOVED) && load_acquire(&f->ticket) == ticket;
 }
 
-/* Around a callback: false if the family was removed. use is called in an epoch. */
-bool cpromi_family_use(struct family *f);
-void cpromi_family_unuse(struct family *f);
+/*
+ * Around a callback, with the thread's seat: false if the family was removed, or if callbacks
+ * call each other too deeply. use is called in an epoch.
+ */
+bool cpromi_family_use(struct family *f, struct seat *seat);
+void cpromi_family_unuse(struct family *f, struct seat *seat);
 
 /*
  * May this process call its functions? Not if a process that it does not descend from

@@ -567,9 +567,9 @@ cprom_metric_unregister(cprom_metric *m)
 
 	if (f == NULL)
 		return -1;
-	removed = cpromi_family_remove(f);
+	removed = cpromi_family_remove(f, g.seat);
 	cpromi_epoch_leave(&g);
 	if (removed)
-		cpromi_family_retire(f);
+		cpromi_family_retire(f, g.seat);
 	return removed ? 0 : cpromi_fail(ENOENT, "the metric was unregistered");
 }

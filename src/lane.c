@@ -129,11 +129,20 @@ cpromi_lanes_close(struct lanes *l)
 
 /* ---- leaving -------------------------------------------------------------- */
 
+static void
+clear_seat(struct seat *s)
+{
+	for (unsigned i = 0; i < SEAT_USERS; i++)
+		store_relaxed(&s->users[i], 0);
+	store_relaxed(&s->epoch, 0);
+	store_release(&s->owner, 0); /* L2 */
+}
+
 static bool
 leave_if_mine(struct seat *s, void *arg)
 {
 	if (load_relaxed(&s->owner) == *(uint64_t *)arg)
-		cpromi_lane_return(s);
+		clear_seat(s);
 	return true;
 }
 
@@ -173,8 +182,7 @@ static bool
 vacate(struct seat *s, void *unused)
 {
 	(void)unused;
-	store_relaxed(&s->epoch, 0);
-	store_relaxed(&s->owner, 0);
+	clear_seat(s);
 	return true;
 }
 
@@ -221,6 +229,14 @@ cpromi_lanes_each_seat(struct lanes *l, bool (*visit)(struct seat *s, void *arg)
 }
 
 bool
+cpromi_seat_is_ours(struct seat *s)
+{
+	uint64_t owner = load_relaxed(&s->owner) & ~IDENTITY_REAPING;
+
+	return owner >> (2 * IDENTITY_BITS) == process_bits() >> (2 * IDENTITY_BITS);
+}
+
+bool
 cpromi_seat_reap(struct seat *s)
 {
 	uint64_t owner = load_acquire(&s->owner);
@@ -231,7 +247,7 @@ cpromi_seat_reap(struct seat *s)
 	 * marked, lest a signal handler of this thread takes the seat for its own. */
 	if (!cas_acq_rel(&s->owner, &owner, cpromi_identity_of_thread() | IDENTITY_REAPING))
 		return false;
-	cpromi_lane_return(s);
+	clear_seat(s);
 	return true;
 }
 
@@ -344,8 +360,7 @@ cpromi_lane_borrow(struct lanes *l)
 void
 cpromi_lane_return(struct seat *s)
 {
-	store_relaxed(&s->epoch, 0);
-	store_release(&s->owner, 0); /* L2 */
+	clear_seat(s);
 }
 
 static void

@@ -36,10 +36,13 @@
 #define LANE_OVERFLOW 0
 #define LANE_NO_NUMBER UINT32_MAX /* belongs to no registry, is cached by no thread */
 #define LANE_CACHE 8
+#define SEAT_USERS 8
 
 struct seat {
 	_Alignas(CACHE_LINE) atomic_u64 owner; /* L1, L2; 0: free */
 	atomic_u64 epoch;                      /* written by the owner; 0: outside */
+	atomic_u32
+		users[SEAT_USERS]; /* by the owner: families whose functions it runs (family.h) */
 };
 
 /* A row of seats; rows are only ever appended. */
@@ -141,6 +144,9 @@ bool cpromi_lanes_each_seat(struct lanes *l, bool (*visit)(struct seat *s, void 
 
 /* Frees the seat if its owner is dead; says whether it did. */
 bool cpromi_seat_reap(struct seat *s);
+
+/* Is it a seat of this process, not of the one that it was forked from? */
+bool cpromi_seat_is_ours(struct seat *s);
 
 /*
  * Who owns a seat or place: REAPING | 19 random bits of the process | process | thread. Process

@@ -27,6 +27,7 @@ struct cprom_scrape {
 	uint64_t birth_limit;  /* what was born later is left out */
 	struct family *family; /* the one at hand, or the last one; a hint between reads */
 	uint64_t ticket;       /* its position */
+	struct seat *seat;     /* in a read: the thread's */
 	uint32_t place;        /* the next series' */
 	bool in_family;        /* its series are being read */
 	bool head_shown;
@@ -145,8 +146,9 @@ next_family(cprom_scrape *s)
 	s->place = 0;
 	s->head_shown = false;
 	if (f->collect != NULL || f->callback != NULL)
-		return cpromi_family_is_callable(f) && cpromi_family_use(f) ? STEP_USER_CODE
-									    : STEP_WENT_ON;
+		return cpromi_family_is_callable(f) && cpromi_family_use(f, s->seat)
+			       ? STEP_USER_CODE
+			       : STEP_WENT_ON;
 	s->in_family = true;
 	return STEP_WENT_ON;
 }
@@ -199,7 +201,7 @@ run_user_code(cprom_scrape *s, struct target *t)
 		else
 			done = show(s, t, f->only, &r);
 	}
-	cpromi_family_unuse(f);
+	cpromi_family_unuse(f, s->seat);
 	return done;
 }
 
@@ -229,6 +231,7 @@ walk(cprom_scrape *s, struct target *t)
 
 	if (!cpromi_epoch_enter(&s->registry->epoch, &g))
 		return STEP_NO_MEMORY;
+	s->seat = g.seat;
 	if (s->in_family && !family_stays(s))
 		s->in_family = false;
 	while (done == STEP_WENT_ON && t->p < t->end && s->pending.length == 0)

@@ -12,12 +12,14 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -449,6 +451,70 @@ coming_and_going_takes_no_memory_for_good(void **state)
 	assert_in_range(load_relaxed(&registry->region.used), 1, used + 4096);
 }
 
+/* ---- processes that are killed ------------------------------------------------- */
+
+static int inside_now[2];
+
+static void
+stop_inside(cprom_sink *out, void *unused)
+{
+	(void)out;
+	(void)unused;
+	if (write(inside_now[1], "", 1) == 1)
+		pause();
+}
+
+static void
+count_release(void *arg)
+{
+	++*(int *)arg;
+}
+
+/* Registers a collector in a shared registry, kills a child that runs it, unregisters. */
+static void
+kill_one_inside(cprom_registry *r, int *released)
+{
+	cprom_collector *c = cprom_collector_new(stop_inside, released, .registry = r,
+						 .release = count_release);
+	char byte;
+	pid_t pid;
+
+	assert_non_null(c);
+	pid = fork();
+	assert_int_not_equal(pid, -1);
+	if (pid == 0) {
+		free(cprom_render(r, NULL, NULL));
+		_exit(0);
+	}
+	assert_int_equal(read(inside_now[0], &byte, 1), 1);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	cprom_collector_unregister(c);
+}
+
+static void
+one_that_a_killed_process_ran_is_released_and_its_memory_used_again(void **state)
+{
+	cprom_registry *r = cprom_registry_new(.shared = 1);
+	uint64_t used = 0;
+	int released = 0;
+
+	(void)state;
+	assert_int_equal(pipe(inside_now), 0);
+	for (int i = 1; i <= 40; i++) {
+		kill_one_inside(r, &released);
+		assert_int_equal(released, i);
+		if (i == 20)
+			used = load_relaxed(&r->region.used);
+		for (int turn = 0; turn < 4; turn++)
+			cpromi_epoch_advance(&r->epoch);
+	}
+	assert_int_equal(load_relaxed(&r->region.used), used);
+	close(inside_now[0]);
+	close(inside_now[1]);
+	cprom_registry_free(r);
+}
+
 /* ---- from inside ----------------------------------------------------------------- */
 
 static void
@@ -673,6 +739,7 @@ main(void)
 		TEST(it_is_released_when_the_last_thread_leaves_it),
 		TEST(scrapes_and_unregistrations_race_and_each_is_released_once),
 		TEST(coming_and_going_takes_no_memory_for_good),
+		TEST(one_that_a_killed_process_ran_is_released_and_its_memory_used_again),
 		TEST(a_collector_may_unregister_itself),
 		TEST(a_collector_may_unregister_one_that_comes_later),
 		TEST(a_collector_may_unregister_one_that_came_before),
