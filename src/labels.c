@@ -22,10 +22,31 @@
 
 /* ---- comparing ------------------------------------------------------------- */
 
+/* Label values that are looked for; what is needed twice is found out once. */
 struct values_key {
 	const struct family *family;
 	cprom_strings values;
+	uint32_t hash;
+	uint32_t lengths[CPROM_MAX_LABELS];
 };
+
+static void
+set_key(struct values_key *key, const struct family *f, cprom_strings values)
+{
+	const struct hash_key *random = &f->registry->key;
+	/* By ticket: series that a killed process left of an earlier family are not found. */
+	uint64_t h = hash_begin(random, (uint32_t)load_relaxed(&f->ticket));
+
+	key->family = f;
+	key->values = values;
+	for (size_t i = 0; i < values.count; i++) {
+		size_t n = strlen(values.items[i]);
+
+		key->lengths[i] = n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
+		h = hash_add(random, h, values.items[i], n);
+	}
+	key->hash = hash_end(random, h);
+}
 
 /* Does the escaped text at *p begin with the value? Then *p goes behind it. */
 static bool
@@ -48,49 +69,71 @@ eat_escaped(const char **p, const char *end, const char *value)
 	return true;
 }
 
-static bool
-eat(const char **p, const char *end, const char *bytes, size_t n)
+/* memcmp() for what label values are: short, and their lengths hard to predict. */
+static inline bool
+same_bytes(const char *a, const char *b, size_t n)
 {
-	if ((size_t)(end - *p) < n || memcmp(*p, bytes, n) != 0)
+	uint64_t x, y;
+
+	if (n > 16)
+		return memcmp(a, b, n) == 0;
+	if (n < 8)
+		return hash_tail(a, n) == hash_tail(b, n);
+	memcpy(&x, a, 8);
+	memcpy(&y, b, 8);
+	if (x != y)
 		return false;
-	*p += n;
-	return true;
+	memcpy(&x, a + n - 8, 8);
+	memcpy(&y, b + n - 8, 8);
+	return x == y;
 }
 
-/* Compared in full: the text is the leads and values in turn, and a last quote. */
-static bool
-has_values(const struct node *n, const void *arg)
+/*
+ * Compared in full: the text is the leads and values in turn, and a last quote. Leads are
+ * the same in all series of a family, and a quote that is not escaped ends a value: so
+ * a value that is followed by one is the whole one, and the next lead stands behind it.
+ */
+static inline bool
+has_plain_values(const struct text *t, const struct values_key *key)
 {
-	const struct values_key *key = arg;
 	const struct definition *d = key->family->def;
-	const struct series *s = series_of_node((struct node *)n);
-	const char *p = s->text->bytes, *end = p + s->text->length;
+	size_t at = 0;
 
-	/* The shape, too: cells of another one would be out of bounds. */
-	if (s->family != key->family->self || s->handle.chunk->shape != key->family->shape)
-		return false;
 	for (uint32_t i = 0; i < d->label_count; i++) {
-		const char *value = key->values.items[i];
-
-		if (!eat(&p, end, d->leads[i].bytes, d->leads[i].length))
+		at += d->leads[i].length + (size_t)key->lengths[i];
+		if (at >= t->length || t->bytes[at] != '"' ||
+		    !same_bytes(t->bytes + at - key->lengths[i], key->values.items[i],
+				key->lengths[i]))
 			return false;
-		if (s->text->escaped ? !eat_escaped(&p, end, value)
-				     : !eat(&p, end, value, strlen(value)))
+	}
+	return at + 1 == t->length;
+}
+
+static COLD bool
+has_escaped_values(const struct text *t, const struct values_key *key)
+{
+	const struct definition *d = key->family->def;
+	const char *p = t->bytes, *end = p + t->length;
+
+	for (uint32_t i = 0; i < d->label_count; i++) {
+		p += d->leads[i].length;
+		if (!eat_escaped(&p, end, key->values.items[i]) || p == end || *p != '"')
 			return false;
 	}
 	return end - p == 1;
 }
 
-static uint32_t
-hash_values(const struct family *f, cprom_strings values)
+static inline bool
+has_values(const struct node *n, const void *arg)
 {
-	const struct hash_key *key = &f->registry->key;
-	/* By ticket: series that a killed process left of an earlier family are not found. */
-	uint64_t h = hash_begin(key, (uint32_t)load_relaxed(&f->ticket));
+	const struct values_key *key = arg;
+	const struct series *s = series_of_node((struct node *)n);
 
-	for (size_t i = 0; i < values.count; i++)
-		h = hash_add(key, h, values.items[i], strlen(values.items[i]));
-	return hash_end(key, h);
+	/* The shape, too: cells of another one would be out of bounds. */
+	if (s->family != key->family->self || s->handle.chunk->shape != key->family->shape)
+		return false;
+	return UNLIKELY(s->text->escaped) ? has_escaped_values(s->text, key)
+					  : has_plain_values(s->text, key);
 }
 
 /* ---- making ---------------------------------------------------------------- */
@@ -143,25 +186,34 @@ make_text(struct family *f, cprom_strings values)
 	return t;
 }
 
-struct series *
-cpromi_series_make(struct family *f, cprom_strings values)
+static struct series *
+make_series(struct family *f, const struct values_key *key)
 {
 	struct handle *h = cpromi_shape_take(f->shape);
 	struct series *s = (struct series *)h;
 
 	if (h == NULL)
 		return NULL;
-	s->text = make_text(f, values);
+	s->text = make_text(f, key->values);
 	if (s->text == NULL) {
 		cpromi_shape_give(h);
 		return NULL;
 	}
 	s->family = f->self;
-	s->node.hash = hash_values(f, (cprom_strings){values.items, f->def->label_count});
+	s->node.hash = key->hash;
 	store_relaxed(&s->node.next, 0);
 	store_relaxed(&s->slot, SLOT_NONE);
 	store_relaxed(&s->birth, 0);
 	return s;
+}
+
+struct series *
+cpromi_series_make(struct family *f, cprom_strings values)
+{
+	struct values_key key;
+
+	set_key(&key, f, values);
+	return make_series(f, &key);
 }
 
 void
@@ -306,7 +358,7 @@ create(struct family *f, const struct values_key *key)
 		return overflow_series(f);
 	if (!admit(f))
 		return overflow(f);
-	s = cpromi_series_make(f, key->values);
+	s = make_series(f, key);
 	if (s == NULL) {
 		dismiss(f);
 		return overflow(f);
@@ -331,8 +383,7 @@ create(struct family *f, const struct values_key *key)
 static struct series *
 find(struct family *f, const struct values_key *key)
 {
-	struct node *n = cpromi_table_find(&f->registry->table, hash_values(f, key->values),
-					   has_values, key);
+	struct node *n = cpromi_table_find(&f->registry->table, key->hash, has_values, key);
 
 	return n == NULL ? NULL : series_of_node(n);
 }
@@ -391,9 +442,11 @@ open_parent(cprom_metric *m, cprom_strings values, struct epoch_guard *g)
 static struct series *
 find_or_create(struct family *f, cprom_strings values)
 {
-	struct values_key key = {f, values};
-	struct series *s = find(f, &key);
+	struct values_key key;
+	struct series *s;
 
+	set_key(&key, f, values);
+	s = find(f, &key);
 	if (LIKELY(s != NULL && !is_gone(f, s))) {
 		if (UNLIKELY(load_relaxed(&s->slot) == SLOT_NONE))
 			cpromi_series_publish(f, s); /* its maker may have died */
@@ -486,13 +539,15 @@ cprom_metric_remove(cprom_metric *m, cprom_strings values)
 {
 	struct epoch_guard g;
 	struct family *f = open_parent(m, values, &g);
-	struct values_key key = {f, values};
-	struct series *s;
+	struct values_key key;
+	struct series *s = NULL;
 	bool removed;
 
 	if (f == NULL)
 		return -1;
-	s = f->only == NULL ? find(f, &key) : NULL;
+	set_key(&key, f, values);
+	if (f->only == NULL)
+		s = find(f, &key);
 	removed = s != NULL && cpromi_series_remove(f, s);
 	cpromi_epoch_leave(&g);
 	return removed ? 0 : cpromi_fail(ENOENT, "there is no such child");

@@ -4,72 +4,12 @@
  */
 #include "table.h"
 
-#define REMOVED ((uintptr_t)1)
-
-static struct node *
-pointer(uintptr_t word)
-{
-	return (struct node *)(word & ~REMOVED);
-}
-
-static bool
-is_series(struct node *n)
-{
-	return load_relaxed(&n->state) == NODE_SERIES;
-}
-
 void
 cpromi_table_init(struct table *t, struct epoch *e, size_t node_offset)
 {
 	t->epoch = e;
 	t->node_offset = node_offset;
 	store_relaxed(&t->root.state, MARKER_READY);
-}
-
-/* The marker of bucket b of 2^bits, NULL if its level is not there yet. b > 0. */
-static struct node *
-marker(struct table *t, uint32_t b, uint32_t bits)
-{
-	unsigned zeros = (unsigned)__builtin_ctz(b);
-	struct node *level = (struct node *)load_acquire(&t->levels[bits - zeros]);
-
-	return level == NULL ? NULL : &level[b >> (zeros + 1)];
-}
-
-static uint32_t
-bucket(uint32_t hash, uint32_t bits)
-{
-	return bits == 0 ? 0 : hash >> (32 - bits);
-}
-
-/* The last ready marker at or before the bucket: T3. */
-static struct node *
-start(struct table *t, uint32_t b, uint32_t bits)
-{
-	for (; b != 0; b &= b - 1) {
-		struct node *m = marker(t, b, bits);
-
-		/* Acquire: the marker is linked. Pairs with the release in add_marker(). */
-		if (m != NULL && load_acquire(&m->state) == MARKER_READY)
-			return m;
-	}
-	return &t->root;
-}
-
-struct node *
-cpromi_table_find(struct table *t, uint32_t hash, table_match match, const void *key)
-{
-	uint32_t bits = load_relaxed(&t->bits);
-	struct node *n = pointer(load_acquire(&start(t, bucket(hash, bits), bits)->next));
-
-	while (n != NULL && n->hash <= hash) {
-		uintptr_t next = load_acquire(&n->next);
-
-		if (n->hash == hash && is_series(n) && !(next & REMOVED) && match(n, key))
-			return n;
-		n = pointer(next);
-	}
-	return NULL;
 }
 
 /* Where a node goes: between *before and what its next word held, after. */
@@ -93,30 +33,31 @@ static bool
 walk(struct table *t, uint32_t hash, table_match match, const void *key, struct place *p)
 {
 	uint32_t bits = load_relaxed(&t->bits);
-	uint32_t b = bucket(match == NULL ? hash - 1 : hash, bits);
+	uint32_t b = table_bucket(match == NULL ? hash - 1 : hash, bits);
 	struct node *n;
 
 	p->match = NULL;
-	p->before = start(t, b, bits);
-	n = pointer(load_acquire(&p->before->next));
+	p->before = table_start(t, b, bits);
+	n = node_at(load_acquire(&p->before->next));
 	while (n != NULL && !is_past(n, hash, match == NULL)) {
 		uintptr_t next = load_acquire(&n->next);
 
-		if (next & REMOVED) {
+		if (next & NODE_REMOVED) {
 			uintptr_t expected = (uintptr_t)n;
 
 			/* Before the global epoch is read in retire: E3. */
-			if (!cas_seq_cst(&p->before->next, &expected, next & ~REMOVED))
+			if (!cas_seq_cst(&p->before->next, &expected, next & ~NODE_REMOVED))
 				return false;
 			cpromi_epoch_retire(t->epoch, (char *)n - t->node_offset);
 		} else {
-			if (match != NULL && n->hash == hash && is_series(n) && match(n, key)) {
+			if (match != NULL && n->hash == hash && node_is_series(n) &&
+			    match(n, key)) {
 				p->match = n;
 				return true;
 			}
 			p->before = n;
 		}
-		n = pointer(next);
+		n = node_at(next);
 	}
 	p->after = n;
 	return true;
@@ -137,7 +78,7 @@ link_at(const struct place *p, struct node *n)
 static void
 add_marker(struct table *t, uint32_t b, uint32_t bits)
 {
-	struct node *m = marker(t, b, bits);
+	struct node *m = table_marker(t, b, bits);
 	uint32_t state = MARKER_EMPTY;
 	struct place p;
 
@@ -179,7 +120,7 @@ struct node *
 cpromi_table_insert(struct table *t, struct node *n, table_match match, const void *key)
 {
 	uint32_t bits = load_relaxed(&t->bits);
-	uint32_t b = bucket(n->hash, bits);
+	uint32_t b = table_bucket(n->hash, bits);
 	struct place p;
 
 	if (b != 0)
@@ -215,9 +156,9 @@ cpromi_table_remove(struct table *t, struct node *n)
 	struct place p;
 
 	do {
-		if (next & REMOVED)
+		if (next & NODE_REMOVED)
 			return false;
-	} while (!cas_acq_rel(&n->next, &next, next | REMOVED));
+	} while (!cas_acq_rel(&n->next, &next, next | NODE_REMOVED));
 	sub_relaxed(&t->count, 1);
 	while (!walk(t, n->hash, never, NULL, &p)) /* past it, so it is unlinked: T2 */
 		;

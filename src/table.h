@@ -59,8 +59,71 @@ typedef bool (*table_match)(const struct node *n, const void *key);
 
 void cpromi_table_init(struct table *t, struct epoch *e, size_t node_offset);
 
-/* The node that matches, or NULL. */
-struct node *cpromi_table_find(struct table *t, uint32_t hash, table_match match, const void *key);
+/* ---- looking up -------------------------------------------------------------- */
+
+#define NODE_REMOVED ((uintptr_t)1)
+
+static inline struct node *
+node_at(uintptr_t word)
+{
+	return (struct node *)(word & ~NODE_REMOVED);
+}
+
+static inline bool
+node_is_series(struct node *n)
+{
+	return load_relaxed(&n->state) == NODE_SERIES;
+}
+
+/* The marker of bucket b of 2^bits, NULL if its level is not there yet. b > 0. */
+static inline struct node *
+table_marker(struct table *t, uint32_t b, uint32_t bits)
+{
+	unsigned zeros = (unsigned)__builtin_ctz(b);
+	struct node *level = (struct node *)load_acquire(&t->levels[bits - zeros]);
+
+	return level == NULL ? NULL : &level[b >> (zeros + 1)];
+}
+
+static inline uint32_t
+table_bucket(uint32_t hash, uint32_t bits)
+{
+	return bits == 0 ? 0 : hash >> (32 - bits);
+}
+
+/* The last ready marker at or before the bucket: T3. */
+static inline struct node *
+table_start(struct table *t, uint32_t b, uint32_t bits)
+{
+	for (; b != 0; b &= b - 1) {
+		struct node *m = table_marker(t, b, bits);
+
+		/* Acquire: the marker is linked. Pairs with the release in add_marker(). */
+		if (m != NULL && load_acquire(&m->state) == MARKER_READY)
+			return m;
+	}
+	return &t->root;
+}
+
+/* The node that matches, or NULL. Here, so that the caller's match becomes part of it. */
+static inline struct node *
+cpromi_table_find(struct table *t, uint32_t hash, table_match match, const void *key)
+{
+	uint32_t bits = load_relaxed(&t->bits);
+	struct node *start = table_start(t, table_bucket(hash, bits), bits);
+	struct node *n = node_at(load_acquire(&start->next));
+
+	while (n != NULL && n->hash <= hash) {
+		uintptr_t next = load_acquire(&n->next);
+
+		if (n->hash == hash && node_is_series(n) && !(next & NODE_REMOVED) && match(n, key))
+			return n;
+		n = node_at(next);
+	}
+	return NULL;
+}
+
+/* ---- changing ------------------------------------------------------------------ */
 
 /*
  * Links n, with its hash set, unless a node matches: then that one is returned
