@@ -7,7 +7,6 @@
 #include "epoch.h"
 #include "kinship.h"
 
-#include <cprom.h>
 #include <errno.h>
 #include <pthread.h>
 #include <sys/syscall.h>
@@ -37,6 +36,7 @@ _Static_assert(SLOTS == 1 << SLOT_BITS, "a slot has SLOT_BITS bits");
 _Static_assert(sizeof(struct seat) == CACHE_LINE, "seats share no cache line");
 
 THREAD_LOCAL struct lane_cache cpromi_lane_cache[LANE_CACHE];
+atomic_u64 cpromi_lane_places[CPROM_MAX_REGISTRIES];
 static THREAD_LOCAL bool evicted; /* a cache entry with a seat was overwritten */
 static struct slot slots[SLOTS];
 static atomic_u32 next_slot;
@@ -190,6 +190,7 @@ static void
 after_fork_in_child(void)
 {
 	memset(cpromi_lane_cache, 0, sizeof(cpromi_lane_cache));
+	memset(cpromi_lane_places, 0, sizeof(cpromi_lane_places));
 	evicted = false;
 	cpromi_kinship_in_child();
 	cpromi_epoch_after_fork();

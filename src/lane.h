@@ -31,6 +31,7 @@
 
 #include "region.h"
 
+#include <cprom.h>
 #include <signal.h>
 
 #define LANE_OVERFLOW 0
@@ -78,6 +79,12 @@ struct lane_cache {
 };
 
 extern THREAD_LOCAL struct lane_cache cpromi_lane_cache[LANE_CACHE];
+
+/*
+ * Which place (part.h) this process has in a registry: registry number << 32 | place, by
+ * number modulo their count. Forgotten in a forked child.
+ */
+extern atomic_u64 cpromi_lane_places[CPROM_MAX_REGISTRIES];
 
 static inline struct lane_cache *
 cpromi_lane_cached(uint32_t number)

@@ -12,10 +12,6 @@
 #define CANONICAL_NAN 0x7ff8000000000000
 #define UNSET 0x7ff863726f6d2121 /* a NaN that is never stored, so that a zeroed word is unset */
 
-/* number of a registry << 32 | place, by number modulo their count */
-static atomic_u64 own_places[CPROM_MAX_REGISTRIES];
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-
 static uint64_t
 word_of_value(double v)
 {
@@ -175,18 +171,6 @@ raise_used(struct lanes *l, uint32_t place)
 		;
 }
 
-static void
-forget_places(void)
-{
-	memset(own_places, 0, sizeof(own_places));
-}
-
-static void
-start_up(void)
-{
-	pthread_atfork(NULL, NULL, forget_places);
-}
-
 /* Finds a place and notes it, unless another thread of this process was faster. */
 static uint32_t
 settle(struct cprom_registry *r, atomic_u64 *noted)
@@ -214,7 +198,6 @@ take_place(struct cprom_registry *r, atomic_u64 *noted)
 	struct epoch_guard g;
 	sigset_t old;
 
-	pthread_once(&once, start_up);
 	cpromi_block_signals(&old);
 	if (cpromi_epoch_enter(&r->epoch, &g)) {
 		place = settle(r, noted);
@@ -227,7 +210,7 @@ take_place(struct cprom_registry *r, atomic_u64 *noted)
 static uint32_t
 own_place(const struct handle *h)
 {
-	atomic_u64 *noted = &own_places[h->number % CPROM_MAX_REGISTRIES];
+	atomic_u64 *noted = &cpromi_lane_places[h->number % CPROM_MAX_REGISTRIES];
 	uint64_t there = load_acquire(noted);
 
 	return LIKELY(there >> 32 == h->number) ? (uint32_t)there
@@ -386,7 +369,7 @@ cpromi_part_read(const struct handle *h, struct part *parts, size_t max)
 double
 cpromi_part_value(const struct handle *h)
 {
-	uint64_t there = load_acquire(&own_places[h->number % CPROM_MAX_REGISTRIES]);
+	uint64_t there = load_acquire(&cpromi_lane_places[h->number % CPROM_MAX_REGISTRIES]);
 	atomic_u64 *cells = NULL;
 
 	if (!cpromi_mode_is_all(h->chunk->shape->mode))
