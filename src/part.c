@@ -6,7 +6,6 @@
 
 #include "clock.h"
 
-#include <pthread.h>
 
 #define NO_PLACE 0
 #define CANONICAL_NAN 0x7ff8000000000000

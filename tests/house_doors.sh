@@ -26,7 +26,7 @@ door "sockets" '<(sys/socket|sys/un|netinet/[a-z]+|arpa/inet|netdb)\.h>|'"$call"
 	address.c address.h http_conn.c server.c
 door "/proc" '"/proc' process.c
 door "the clock" "$call"'(clock_gettime|gettimeofday|time|clock) *\(' clock.c
-door "floating point through printf" '%[-+#0]*[0-9*]*(\.[0-9*]*)?(l|L)?[aefgAEFG]' ''
+door "floating point through printf" '(^|[^%])%[-+#0]*[0-9*]*(\.[0-9*]*)?(l|L)?[aefgAEFG]' ''
 door "numbers out of text by locale" "$call"'(strtod|strtof|strtold|atof|sscanf|setlocale) *\(' ''
 # The registry and what updates it live in the region alone.
 door "the heap" "$call"'(malloc|calloc|realloc|reallocarray|strdup|strndup|free|asprintf) *\(' \
