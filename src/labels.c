@@ -224,6 +224,35 @@ cpromi_series_reclaim(struct cprom_registry *r, struct series *s)
 	cpromi_shape_give(&s->handle);
 }
 
+/* ---- limits ---------------------------------------------------------------- */
+
+/*
+ * A series counts from when it gets its place in the index until it loses it, so a process
+ * that is killed leaves a count that is wrong only if that hits it between the two. As the
+ * counts may be too low then, they are compared as signed numbers. Threads that create
+ * at the same time may each see the last room: then the limit is exceeded by so many.
+ */
+static bool
+may_grow(struct family *f)
+{
+	struct cprom_registry *r = f->registry;
+
+	return (int32_t)load_relaxed(&f->live) < (int32_t)f->max_series &&
+	       (int32_t)load_relaxed(&r->series) < (int32_t)r->max_series;
+}
+
+/* The overflow child does not count. by is 1 or -1. */
+static void
+count(struct family *f, const struct series *s, uint32_t by)
+{
+	if (s == f->overflow)
+		return;
+	add_relaxed(&f->live, by);
+	add_relaxed(&f->registry->series, by);
+}
+
+/* ---- publishing ------------------------------------------------------------ */
+
 bool
 cpromi_series_publish(struct family *f, struct series *s)
 {
@@ -240,7 +269,9 @@ cpromi_series_publish(struct family *f, struct series *s)
 	if (place == 0)
 		return false;
 	/* Release: it is in the index. Pairs with the acquire of a scrape and of a removal. */
-	if (!cas_acq_rel(&s->slot, &none, place))
+	if (cas_acq_rel(&s->slot, &none, place))
+		count(f, s, 1);
+	else
 		cpromi_index_clear(&f->index, place - 1); /* published or removed by another */
 	return true;
 }
@@ -256,28 +287,7 @@ cpromi_series_is_due(const struct family *f, const struct series *s, uint32_t pl
 	       birth <= birth_limit;
 }
 
-/* ---- limits ---------------------------------------------------------------- */
-
-static bool
-admit(struct family *f)
-{
-	struct cprom_registry *r = f->registry;
-
-	if (add_relaxed(&f->live, 1) < f->max_series) {
-		if (add_relaxed(&r->series, 1) < r->max_series)
-			return true;
-		sub_relaxed(&r->series, 1);
-	}
-	sub_relaxed(&f->live, 1);
-	return false;
-}
-
-static void
-dismiss(struct family *f)
-{
-	sub_relaxed(&f->live, 1);
-	sub_relaxed(&f->registry->series, 1);
-}
+/* ---- overflow -------------------------------------------------------------- */
 
 static struct series *
 overflow_series(struct family *f)
@@ -330,8 +340,7 @@ is_gone(struct family *f, struct series *s)
 {
 	if (LIKELY(load_acquire(&s->slot) != SLOT_GONE))
 		return false;
-	if (cpromi_table_remove(&f->registry->table, &s->node))
-		dismiss(f);
+	cpromi_table_remove(&f->registry->table, &s->node);
 	return true;
 }
 
@@ -356,18 +365,12 @@ create(struct family *f, const struct values_key *key)
 
 	if (is_overflow(key->values))
 		return overflow_series(f);
-	if (!admit(f))
+	s = may_grow(f) ? make_series(f, key) : NULL;
+	if (s == NULL)
 		return overflow(f);
-	s = make_series(f, key);
-	if (s == NULL) {
-		dismiss(f);
-		return overflow(f);
-	}
 	there = insert(f, s, key);
-	if (there != s) {
-		dismiss(f);
+	if (there != s)
 		cpromi_series_reclaim(f->registry, s);
-	}
 	if (!cpromi_series_publish(f, there) && there == s) {
 		cpromi_series_remove(f, s);
 		return overflow(f);
@@ -483,10 +486,11 @@ cpromi_series_remove(struct family *f, struct series *s)
 
 	if (slot == SLOT_GONE)
 		return false;
-	if (slot != SLOT_NONE)
+	if (slot != SLOT_NONE) {
 		cpromi_index_clear(&f->index, slot - 1);
-	if (cpromi_table_remove(&f->registry->table, &s->node))
-		dismiss(f); /* else is_gone() did, in another thread */
+		count(f, s, (uint32_t)-1);
+	}
+	cpromi_table_remove(&f->registry->table, &s->node); /* unless is_gone() did, elsewhere */
 	return true;
 }
 

@@ -6,7 +6,6 @@
 
 #include "clock.h"
 
-
 #define NO_PLACE 0
 #define CANONICAL_NAN 0x7ff8000000000000
 #define UNSET 0x7ff863726f6d2121 /* a NaN that is never stored, so that a zeroed word is unset */

@@ -69,7 +69,7 @@ cpromi_self_collect(cprom_sink *out, void *arg)
 	one(out, CPROM_TYPE_GAUGE, "cprom_families", "Metrics in the registry, without collectors.",
 	    load_relaxed(&r->family_count));
 	one(out, CPROM_TYPE_GAUGE, "cprom_series", "Series in the registry, without collectors.",
-	    load_relaxed(&r->series));
+	    (int32_t)load_relaxed(&r->series));
 	one(out, CPROM_TYPE_GAUGE, "cprom_series_limit", "Series that the registry may have.",
 	    r->max_series);
 	one(out, CPROM_TYPE_GAUGE, "cprom_memory_bytes", "Memory that the registry has handed out.",

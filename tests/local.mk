@@ -20,6 +20,7 @@ unit_tests = \
 	tests/test_error \
 	tests/test_escape \
 	tests/test_family \
+	tests/test_fork \
 	tests/test_gauge \
 	tests/test_hash \
 	tests/test_histogram \
@@ -61,8 +62,10 @@ house_tests = \
 e2e_tests = \
 	tests/e2e_example.sh \
 	tests/e2e_install.sh \
+	tests/e2e_prefork.sh \
 	tests/e2e_prometheus.sh \
 	tests/page_judges.sh \
+	tests/prefork.sh \
 	tests/scrape_memory.sh \
 	tests/stress.sh
 
@@ -80,6 +83,7 @@ test_helpers = \
 # Programs that scripts or check-long run; they use no cmocka.
 helper_programs = \
 	tests/pages \
+	tests/prefork \
 	tests/scrape_memory \
 	tests/stress
 
@@ -146,8 +150,11 @@ check-house:
 check-e2e:
 	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(e2e_tests)'
 
+# prefork: SECONDS, then lanes.
 check-long: check tests/sweep_number
 	./tests/sweep_number 300
+	./tests/prefork 180 64
+	./tests/prefork 60 4
 
 # The style that .clang-format describes; what macros take part in is laid out by hand.
 lint:
