@@ -5,7 +5,7 @@
  * Everything that threads or processes share is read and written through these
  * names alone, so that a second implementation of this header can hand each
  * operation to a scheduler. Orders follow C11; where a bare name would hide
- * one, it is spelled out. There are fences in two places (see below).
+ * one, it is spelled out. Loose fences are few (see below).
  */
 #ifndef CPROMI_ATOMIC_H
 #define CPROMI_ATOMIC_H
@@ -47,12 +47,13 @@ typedef _Atomic(uintptr_t) atomic_ptr; /* a pointer with tag bits, or a plain on
  * fence_heavy(), loads x, then at least one of them sees the other's store.
  * Where membarrier(2) works the light side costs nothing but a compiler barrier
  * and the heavy side a system call; else both are full fences. There is no
- * operation for the light side to sit on that would be free. The only other loose
- * fences stand between publishing a series and looking whether its family goes, and
- * between marking a family and sweeping it: words that are written in other rooms.
+ * operation for the light side to sit on that would be free. The other loose fences
+ * stand where a thread stores a word and then looks at one that another room writes:
+ * a series is published, or a function's family named, while the family may go.
+ * The compiler's fence is none of C11: clang 14 moves loads past atomic_signal_fence().
  */
 #define fence_full() atomic_thread_fence(memory_order_seq_cst)
-#define fence_compiler() atomic_signal_fence(memory_order_seq_cst)
+#define fence_compiler() __asm__ volatile("" ::: "memory")
 
 /*
  * Change a word that only the calling thread writes, and its signal handlers: where the

@@ -62,11 +62,12 @@ static inline struct seat *
 cpromi_epoch_own_seat(const struct epoch *e)
 {
 	const struct lane_cache *c = cpromi_lane_cached(e->lanes->number);
-	uint32_t changes = c->changes, number = c->number;
+	uint32_t changes = c->changes, number;
 	struct seat *seat;
 
 	/* A signal handler may give the entry to another registry, and back. */
 	fence_compiler();
+	number = c->number;
 	seat = c->seat;
 	fence_compiler();
 	return LIKELY(number == e->lanes->number && c->changes == changes) ? seat : NULL;

@@ -41,12 +41,14 @@ unit_tests = \
 	tests/test_self \
 	tests/test_server \
 	tests/test_shape \
+	tests/test_signals \
 	tests/test_sink \
 	tests/test_sketch \
 	tests/test_summary \
 	tests/test_table \
 	tests/test_text \
 	tests/test_textfile \
+	tests/test_threads \
 	tests/test_timer
 
 house_tests = \
@@ -60,6 +62,7 @@ house_tests = \
 	tests/house_text.sh
 
 e2e_tests = \
+	tests/churn.sh \
 	tests/e2e_example.sh \
 	tests/e2e_install.sh \
 	tests/e2e_prefork.sh \
@@ -82,6 +85,7 @@ test_helpers = \
 
 # Programs that scripts or check-long run; they use no cmocka.
 helper_programs = \
+	tests/churn \
 	tests/pages \
 	tests/prefork \
 	tests/scrape_memory \
@@ -155,6 +159,7 @@ check-long: check tests/sweep_number
 	./tests/sweep_number 300
 	./tests/prefork 180 64
 	./tests/prefork 60 4
+	./tests/churn 50000000
 
 # The style that .clang-format describes; what macros take part in is laid out by hand.
 lint:
