@@ -25,6 +25,7 @@
  * `make check` runs a million. `make check-long` runs fifty: tests/churn 50000000, which
  * takes some minutes.
  */
+#include "long_run.h"
 #include "registry.h"
 
 #include <cprom.h>
@@ -35,7 +36,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define CHURNERS 2
 #define LIVE 256       /* series of one churner at a time; a power of two */
@@ -50,30 +50,12 @@ static long growth_kib = 4096;
 static cprom_registry *registry;
 static atomic_u64 made, scrapes, bytes_scraped;
 static atomic_u32 stop, complaints;
-static struct timespec started;
 
 static void
 complain(const char *what, double got)
 {
 	if (add_relaxed(&complaints, 1) < 10)
 		printf("FAIL: %s: %g (%s)\n", what, got, cprom_error());
-}
-
-static double
-elapsed(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)(t.tv_sec - started.tv_sec) + (double)(t.tv_nsec - started.tv_nsec) * 1e-9;
-}
-
-static void
-pause_ms(long ms)
-{
-	struct timespec t = {0, ms * 1000000};
-
-	nanosleep(&t, NULL);
 }
 
 /* Resident memory in KiB: the exact sum of smaps_rollup, not the rounded one of status. */
@@ -319,7 +301,7 @@ read_pages(size_t piece, long pause)
 		while (!load_relaxed(&stop) && (n = cprom_scrape_read(s, text, piece)) > 0) {
 			add_relaxed(&bytes_scraped, (uint64_t)n);
 			if (pause > 0)
-				pause_ms(pause);
+				pause_us(pause * 1000);
 		}
 		if (s == NULL || n == -1)
 			complain("a page cannot be read", (double)n);
@@ -382,7 +364,7 @@ watch(struct figures *tenth, long *peak)
 		}
 		if (tenth->set && resident_kib() > *peak)
 			*peak = resident_kib();
-		pause_ms(SAMPLE_MS);
+		pause_us(SAMPLE_MS * 1000);
 	}
 }
 
@@ -461,7 +443,7 @@ main(int argc, char **argv)
 	if (argc > 2)
 		growth_kib = strtol(argv[2], NULL, 10);
 	prepare();
-	clock_gettime(CLOCK_MONOTONIC, &started);
+	start_clock();
 	for (size_t i = 0; i < array_len(readers); i++)
 		pthread_create(&threads[i], NULL, readers[i], NULL);
 	for (unsigned i = 0; i < CHURNERS; i++)

@@ -79,6 +79,7 @@ test_helpers = \
 	tests/expect.h \
 	tests/gen_number_table.py \
 	tests/heap.h \
+	tests/long_run.h \
 	tests/page.h \
 	tests/promql.py \
 	tests/with_registry.h

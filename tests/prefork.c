@@ -30,6 +30,7 @@
  *  P8  Gauges of processes show exactly what the living, or all there ever were, set.
  */
 #include "atomic.h"
+#include "long_run.h"
 #include "registry.h"
 
 #include <cprom.h>
@@ -45,7 +46,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define WORKERS 8
@@ -103,7 +103,6 @@ static unsigned lanes = 64;
 static const char *directory;
 static unsigned every = 20;
 static double run_seconds = 8;
-static struct timespec started;
 
 /* The metrics, and their children of each key. */
 struct metrics {
@@ -131,32 +130,6 @@ static void __attribute__((format(printf, 1, 2))) complain(const char *format, .
 	putchar('\n');
 	fflush(stdout);
 	va_end(args);
-}
-
-static double
-elapsed(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)(t.tv_sec - started.tv_sec) + (double)(t.tv_nsec - started.tv_nsec) * 1e-9;
-}
-
-static uint32_t
-next_random(uint64_t *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return (uint32_t)(*state >> 32);
-}
-
-static void
-pause_us(long us)
-{
-	struct timespec t = {0, us * 1000};
-
-	nanosleep(&t, NULL);
 }
 
 /* ---- the tally outside of the registry --------------------------------------- */
@@ -1459,7 +1432,7 @@ main(int argc, char **argv)
 		fputs("usage: prefork [SECONDS [LANES [DIRECTORY [EVERY]]]]\n", stderr);
 		return 2;
 	}
-	clock_gettime(CLOCK_MONOTONIC, &started);
+	start_clock();
 	outside = mmap(NULL, sizeof(*outside), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
 		       -1, 0);
 	registry = cprom_registry_new(.shared = 1, .max_lanes = lanes);

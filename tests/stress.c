@@ -24,6 +24,7 @@
  *  P8  Every collector's argument was released once.
  */
 #include "atomic.h"
+#include "long_run.h"
 
 #include <cprom.h>
 #include <errno.h>
@@ -34,7 +35,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define KEYS 8 /* label sets of a stable family; number KEYS is the one without labels */
 #define CHURN_KEYS 64
@@ -63,7 +63,6 @@ static atomic_u64 family_anchor; /* highest number whose family is there to stay
 static atomic_u64 series_anchor;
 static atomic_u32 collectors_made, collectors_released;
 static atomic_u64 pages, churned, threads_ended;
-static struct timespec started;
 static double run_seconds = 30;
 
 static cprom_counter *counter[KEYS + 1], *counters;
@@ -87,32 +86,6 @@ static void __attribute__((format(printf, 1, 2))) complain(const char *format, .
 	putchar('\n');
 	fflush(stdout);
 	va_end(args);
-}
-
-static double
-elapsed(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)(t.tv_sec - started.tv_sec) + (double)(t.tv_nsec - started.tv_nsec) * 1e-9;
-}
-
-static uint32_t
-next_random(uint64_t *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return (uint32_t)(*state >> 32);
-}
-
-static void
-pause_us(long us)
-{
-	struct timespec t = {0, us * 1000};
-
-	nanosleep(&t, NULL);
 }
 
 /* ---- what a scraper remembers of each sample -------------------------------- */
@@ -1347,7 +1320,7 @@ main(int argc, char **argv)
 		fputs("usage: stress [SECONDS [LANES [DIRECTORY [EVERY]]]]\n", stderr);
 		return 2;
 	}
-	clock_gettime(CLOCK_MONOTONIC, &started);
+	start_clock();
 	registry = cprom_registry_new(.self_metrics = 1, .max_lanes = lanes);
 	make_stable();
 	make_churn();
