@@ -53,6 +53,9 @@ add_fraction_slow(const struct handle *h, double v)
 {
 	atomic_u64 *cells = cpromi_own_cells_slow(h, 1);
 
+	if (h->kind == HANDLE_SERIES && load_relaxed(&h->chunk->shape->fractions) == 0)
+		store_release(&h->chunk->shape->fractions,
+			      1); /* pairs with cprom_counter_value() */
 	if (cells != NULL)
 		cpromi_add_double(&cells[0], v);
 	else if (h->kind == HANDLE_SERIES)
@@ -107,5 +110,7 @@ cprom_counter_value(const cprom_counter *c)
 
 	if (h == NULL || h->kind != HANDLE_SERIES)
 		return 0;
+	if (load_acquire(&h->chunk->shape->fractions) == 0)
+		return (double)cpromi_sum_u64(h, 0, 0);
 	return (double)cpromi_sum_u64(h, 0, 0) + cpromi_sum_double(h, 1, 0);
 }

@@ -113,16 +113,6 @@ cpromi_samples_begin(struct text_line *l, const struct definition *d, const stru
 	l->labels_length = s->text->length;
 }
 
-size_t
-cpromi_samples_line_bound(const struct text_line *l)
-{
-	struct text_line longest = *l;
-
-	longest.suffix_length = strlen("_bucket");
-	longest.extra_length = sizeof(struct bound_text);
-	return cpromi_text_line_bound(&longest);
-}
-
 static void
 set_suffix(struct text_line *l, const char *suffix, size_t n)
 {

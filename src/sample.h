@@ -32,7 +32,12 @@ struct text_head cpromi_samples_head(const struct family *f);
 
 /* A line of the series, but for what differs from line to line; and what it takes at most. */
 void cpromi_samples_begin(struct text_line *l, const struct definition *d, const struct series *s);
-size_t cpromi_samples_line_bound(const struct text_line *l);
+
+static inline size_t
+cpromi_samples_line_bound(const struct text_line *l)
+{
+	return cpromi_text_line_bound(l) + sizeof("_bucket") + sizeof(struct bound_text);
+}
 
 /* The i-th line; a pid is spelled in *pid, which must live as long as the line. */
 void cpromi_samples_line(struct text_line *l, const struct shape *s, const struct samples *r,

@@ -92,7 +92,7 @@ static enum step
 show(cprom_scrape *s, struct target *t, const struct series *series, const struct samples *r)
 {
 	const struct family *f = s->family;
-	struct text_head head = cpromi_samples_head(f);
+	struct text_head head = {0};
 	struct bound_text pid;
 	struct text_line l;
 	char *begin, *p;
@@ -101,8 +101,11 @@ show(cprom_scrape *s, struct target *t, const struct series *series, const struc
 	if (r->count == 0)
 		return STEP_WENT_ON;
 	cpromi_samples_begin(&l, f->def, series);
-	n = r->count * cpromi_samples_line_bound(&l) +
-	    (s->head_shown ? 0 : cpromi_text_head_bound(&head));
+	n = r->count * cpromi_samples_line_bound(&l);
+	if (!s->head_shown) {
+		head = cpromi_samples_head(f);
+		n += cpromi_text_head_bound(&head);
+	}
 	begin = p = place_for(s, t, n);
 	if (p == NULL || (!s->head_shown && !note_family(s, f)))
 		return STEP_NO_MEMORY;

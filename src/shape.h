@@ -66,13 +66,14 @@ struct shape {
 	uint32_t type;
 	uint32_t run; /* cells of a series */
 	uint32_t planes;
-	uint32_t mode;    /* of a gauge: enum cprom_multiprocess_mode */
-	bool parts;       /* lanes are the processes' (part.h), not the threads' */
-	bool has_lanes;   /* a gauge without parts has lane 0 alone */
-	bool snapshot;    /* cell 0 is a sequence word, cell 1 a sum: see cpromi_snapshot() */
-	atomic_u64 free;  /* stack of series */
-	atomic_u64 spare; /* stack of chunks that lost the race to be the next one */
-	atomic_ptr chunk; /* the one that new series are carved from */
+	atomic_u32 fractions; /* of a counter: plane 1 may hold other than 0 */
+	uint32_t mode;        /* of a gauge: enum cprom_multiprocess_mode */
+	bool parts;           /* lanes are the processes' (part.h), not the threads' */
+	bool has_lanes;       /* a gauge without parts has lane 0 alone */
+	bool snapshot;        /* cell 0 is a sequence word, cell 1 a sum: see cpromi_snapshot() */
+	atomic_u64 free;      /* stack of series */
+	atomic_u64 spare;     /* stack of chunks that lost the race to be the next one */
+	atomic_ptr chunk;     /* the one that new series are carved from */
 	atomic_u32 chunks;
 	struct chunk *none;             /* of no series: what the handle of a family points to */
 	uint32_t slices;                /* of a summary's window, else 0 */

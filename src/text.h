@@ -5,6 +5,8 @@
 #ifndef CPROMI_TEXT_H
 #define CPROMI_TEXT_H
 
+#include "number.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,7 +29,13 @@ struct text_line {
 
 /* More bytes than the head or line takes. */
 size_t cpromi_text_head_bound(const struct text_head *h);
-size_t cpromi_text_line_bound(const struct text_line *l);
+
+static inline size_t
+cpromi_text_line_bound(const struct text_line *l)
+{
+	return l->name_length + l->suffix_length + l->labels_length + l->extra_length +
+	       2 * CPROMI_NUMBER_MAX + 8;
+}
 
 /* Write it to p, which has room for the bound; return the end. */
 char *cpromi_text_head(char *p, const struct text_head *h);
