@@ -51,11 +51,13 @@ add_whole(const struct handle *h, uint64_t n)
 static COLD void
 add_fraction_slow(const struct handle *h, double v)
 {
-	atomic_u64 *cells = cpromi_own_cells_slow(h, 1);
+	atomic_u64 *cells;
 
-	if (h->kind == HANDLE_SERIES && load_relaxed(&h->chunk->shape->fractions) == 0)
-		store_release(&h->chunk->shape->fractions,
-			      1); /* pairs with cprom_counter_value() */
+	/* Before there are cells, for whoever finds some does not come here. Pairs with
+	 * load_acquire in cprom_counter_value(). */
+	if (load_relaxed(&h->chunk->shape->fractions) == 0)
+		store_release(&h->chunk->shape->fractions, 1);
+	cells = cpromi_own_cells_slow(h, 1);
 	if (cells != NULL)
 		cpromi_add_double(&cells[0], v);
 	else if (h->kind == HANDLE_SERIES)

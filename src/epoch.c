@@ -73,7 +73,7 @@ void
 cpromi_epoch_retire(struct epoch *e, void *object)
 {
 	region_ref ref = cpromi_region_ref(e->lanes->region, object);
-	uint64_t now = load_seq_cst(&e->global); /* after the object was unlinked: E3 */
+	uint64_t now = add_acq_rel(&e->global, 0); /* after the object was unlinked: E3 */
 	atomic_u64 *head = &e->retired[now % 3];
 	uint64_t old = load_acquire(head);
 

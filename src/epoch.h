@@ -13,8 +13,9 @@
  *  E2  The global epoch goes from e to e+1 only if every seat is outside or at e.
  *      So while a thread is inside at e, the global epoch is e or e+1.
  *  E3  An object is retired after it can no longer be reached, under the global
- *      epoch t that is read then. Who can still see it was inside before that,
- *      at t or less. When the global epoch is t+2, all of them have left.
+ *      epoch t that is read then, by a read-modify-write: so the step to t+1 comes behind
+ *      it and carries the unlinking to all who enter at t+1. Who can still see the
+ *      object entered at t or less. When the global epoch is t+2, all of them have left.
  *  E4  List t mod 3 carries t in its head. Objects of t are pushed while the
  *      global epoch is t or t+1 (E2); they are taken off when it is t+2 or more, one
  *      by one, by a compare-and-swap on the head, which fails if another epoch's stand there.
@@ -81,8 +82,10 @@ cpromi_epoch_announce(struct epoch *e, struct epoch_guard *g)
 	if (!g->outermost)
 		return;
 	/* Acquire: who enters at e+1 sees what was unlinked before the epoch went there.
-	 * Pairs with the compare-and-swap in cpromi_epoch_advance(). */
-	store_relaxed(&g->seat->epoch, load_acquire(&e->global));
+	 * Pairs with the compare-and-swap in cpromi_epoch_advance(). Release: who sees this
+	 * seat inside knows that earlier reads are over, also those of who had it before.
+	 * Pairs with load_acquire in does_not_hinder(). */
+	store_release(&g->seat->epoch, load_acquire(&e->global));
 	if (LIKELY(e->asymmetric && load_relaxed(&cpromi_epoch_membarrier)))
 		fence_compiler(); /* light side; the heavy one is in cpromi_epoch_advance() */
 	else

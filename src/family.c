@@ -220,8 +220,7 @@ skip_removed(struct cprom_registry *r, atomic_ptr *link)
 
 		if (!(next & FAMILY_REMOVED))
 			break;
-		/* Before the global epoch is read in retire: E3. */
-		if (!cas_seq_cst(link, &word, next & ~FAMILY_REMOVED))
+		if (!cas_acq_rel(link, &word, next & ~FAMILY_REMOVED))
 			continue;
 		cpromi_epoch_retire(&r->epoch, f);
 		word = next & ~FAMILY_REMOVED;

@@ -45,8 +45,7 @@ walk(struct table *t, uint32_t hash, table_match match, const void *key, struct 
 		if (next & NODE_REMOVED) {
 			uintptr_t expected = (uintptr_t)n;
 
-			/* Before the global epoch is read in retire: E3. */
-			if (!cas_seq_cst(&p->before->next, &expected, next & ~NODE_REMOVED))
+			if (!cas_acq_rel(&p->before->next, &expected, next & ~NODE_REMOVED))
 				return false;
 			cpromi_epoch_retire(t->epoch, (char *)n - t->node_offset);
 		} else {
