@@ -72,6 +72,9 @@ e2e_tests = \
 	tests/scrape_memory.sh \
 	tests/stress.sh
 
+# Compiles the core for itself; see explore/local.mk.
+explore_tests = tests/explore.sh
+
 # Included, read or run by the tests above.
 test_helpers = \
 	tests/check_page.py \
@@ -118,10 +121,10 @@ tests_scrape_memory_LDFLAGS = $(heap_ldflags)
 EXTRA_PROGRAMS = tests/sweep_number
 CLEANFILES += tests/sweep_number
 
-TESTS = $(plain_tests) $(house_tests) $(e2e_tests)
+TESTS = $(plain_tests) $(house_tests) $(e2e_tests) $(explore_tests)
 
 # No test runs longer than this many seconds. TEST_WRAPPER is for the caller.
-TEST_TIMEOUT = 240
+TEST_TIMEOUT = 600
 TEST_WRAPPER =
 run_bounded = $(TEST_WRAPPER) timeout -k 10 $(TEST_TIMEOUT)
 TEST_EXTENSIONS = .sh .py
@@ -155,17 +158,18 @@ check-house:
 check-e2e:
 	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(e2e_tests)'
 
-# prefork: SECONDS, then lanes.
+# prefork: SECONDS, then lanes. Half an hour in all.
 check-long: check tests/sweep_number
 	./tests/sweep_number 300
 	./tests/prefork 180 64
 	./tests/prefork 60 4
 	./tests/churn 50000000
+	EXPLORE=long $(MAKE) $(AM_MAKEFLAGS) check-explore TEST_TIMEOUT=3600
 
 # The style that .clang-format describes; what macros take part in is laid out by hand.
 lint:
-	cd $(srcdir) && $(CLANG_FORMAT) --dry-run -Werror src/*.[ch] tests/*.[ch]
+	cd $(srcdir) && $(CLANG_FORMAT) --dry-run -Werror src/*.[ch] tests/*.[ch] tests/explore/*.[ch]
 
 .PHONY: check-unit check-run check-house check-e2e check-long lint
 
-EXTRA_DIST += $(house_tests) $(e2e_tests) $(test_helpers)
+EXTRA_DIST += $(house_tests) $(e2e_tests) $(explore_tests) $(test_helpers)
