@@ -2,8 +2,8 @@
 /*
  * dump: a page written to a descriptor from anywhere, a signal handler of a crash included.
  *
- * What is called on the way is async-signal-safe: no heap, no lock, no user code, a stack
- * of 2 KB. The memory is static and serves one dump at a time. The thread enters the epoch
+ * What is called on the way is async-signal-safe: no heap, no lock, no user code, less
+ * than 4 KB of stack. The memory is static and serves one dump at a time. The thread enters the epoch
  * once for all of it, on a seat that it has or borrows, so that whatever it was doing to
  * the registry when it was interrupted may be half done.
  *
@@ -40,10 +40,12 @@ flush(struct dump *d)
 	while (written < d->length) {
 		ssize_t n = write(d->fd, d->bytes + written, d->length - written);
 
-		if (n > 0)
+		if (n > 0) {
 			written += (size_t)n;
-		else if (n == -1 && errno != EINTR)
+		} else if (n == 0 || errno != EINTR) {
+			errno = n == 0 ? EIO : errno;
 			return false;
+		}
 	}
 	d->length = 0;
 	return true;

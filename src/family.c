@@ -374,9 +374,13 @@ _Static_assert(CACHE_LINE / 8 % 2 == 0, "families are aligned, references count 
 static atomic_u32 *
 name_on(struct seat *seat, uint32_t name)
 {
-	for (unsigned i = SEAT_USERS; i > 0; i--)
-		if (load_relaxed(&seat->users[i - 1]) == name)
-			return &seat->users[i - 1];
+	/* Free places from the end, names from the beginning: what was named last goes first. */
+	for (unsigned i = 0; i < SEAT_USERS; i++) {
+		unsigned at = name == 0 ? SEAT_USERS - 1 - i : i;
+
+		if (load_relaxed(&seat->users[at]) == name)
+			return &seat->users[at];
+	}
 	return NULL;
 }
 
@@ -395,8 +399,10 @@ look_for_name(struct seat *seat, void *arg)
 		/* Acquire: pairs with the release that took a name away. */
 		uint32_t name = load_acquire(&seat->users[i]);
 
+		/* Read again: what stood there of a dead one is cleared before the seat is free. */
 		if ((name & ~PASSIVE) == search->family && (search->passive || !(name & PASSIVE)))
-			search->found = !cpromi_seat_reap(seat);
+			search->found = cpromi_seat_is_occupied(seat) &&
+					load_relaxed(&seat->users[i]) == name;
 		if (search->found)
 			return false;
 	}
@@ -412,12 +418,15 @@ is_named(struct family *f, bool passive)
 	return search.found;
 }
 
-/* The name is passive, or becomes so; calls .release if it is this thread's turn: F4. */
+/* The name is passive, or becomes so, and goes; calls .release if it is this thread's turn: F4. */
 static void
 stop_using(struct family *f, struct seat *seat, uint32_t name)
 {
 	atomic_u32 *place = cpromi_seat_is_ours(seat) ? name_on(seat, name) : NULL;
+	void (*release)(void *arg) = f->release;
+	void *arg = f->arg;
 	uint32_t no = 0;
+	bool last;
 
 	if (place == NULL) /* a child of fork() has left the callback of its parent */
 		return;
@@ -425,10 +434,11 @@ stop_using(struct family *f, struct seat *seat, uint32_t name)
 	/* Of those who took their names away, and the remover, at least one sees that it is
 	 * the last; and who names it later sees that it is removed. */
 	fence_full();
-	if (cpromi_family_is_removed(f) && f->release != NULL && cpromi_family_is_callable(f) &&
-	    !is_named(f, false) && cas_acq_rel(&f->released, &no, 1))
-		f->release(f->arg);
+	last = release != NULL && cpromi_family_is_removed(f) && cpromi_family_is_callable(f) &&
+	       !is_named(f, false) && cas_acq_rel(&f->released, &no, 1);
 	store_release(place, 0); /* pairs with load_acquire in look_for_name() */
+	if (last)
+		release(arg);
 }
 
 bool
@@ -436,8 +446,10 @@ cpromi_family_use(struct family *f, struct seat *seat)
 {
 	atomic_u32 *place = name_on(seat, 0);
 
-	if (place == NULL || place == seat->users) /* the last one is for a removal */
+	if (place == NULL || place == seat->users) { /* the last one is for a removal */
+		cpromi_registry_count(f->registry, SELF_COLLECTORS_FAILED);
 		return false;
+	}
 	store_relaxed(place, f->self);
 	fence_full(); /* the other half is in stop_using() of the remover */
 	if (!cpromi_family_is_removed(f))

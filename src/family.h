@@ -20,8 +20,8 @@
  *  F4  A family is not reclaimed while a seat names it among its users: a thread names
  *      a family in an epoch, before it runs its function or removes it. While the
  *      function runs the name is active; then it is made passive, and who finds the
- *      family removed and no name active, the remover or the last user, calls .release,
- *      once. A thread that dies loses its names with its seat.
+ *      family removed and no name active, the remover or the last user, takes its name
+ *      away and calls .release, once. A thread that dies loses its names with its seat.
  */
 #ifndef CPROMI_FAMILY_H
 #define CPROMI_FAMILY_H

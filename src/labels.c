@@ -58,11 +58,11 @@ eat_escaped(const char **p, const char *end, const char *value)
 		char c = *value;
 
 		if (c == '\\' || c == '\n' || c == '"') {
-			if (end - q < 2 || *q++ != '\\')
+			if (q >= end || *q++ != '\\')
 				return false;
 			c = c == '\n' ? 'n' : c;
 		}
-		if (q == end || *q++ != c)
+		if (q >= end || *q++ != c)
 			return false;
 	}
 	*p = q;
@@ -89,9 +89,10 @@ same_bytes(const char *a, const char *b, size_t n)
 }
 
 /*
- * Compared in full: the text is the leads and values in turn, and a last quote. Leads are
- * the same in all series of a family, and a quote that is not escaped ends a value: so
- * a value that is followed by one is the whole one, and the next lead stands behind it.
+ * Compared in full: the text is the leads and values in turn, and a last quote. Leads
+ * are the same in all series of a family, and here no quote is part of a value. If every
+ * value has one on either side, those are all that there are behind the first lead: so
+ * no value that is looked for contains one, each is a whole one, and stands in its place.
  */
 static inline bool
 has_plain_values(const struct text *t, const struct values_key *key)
@@ -102,6 +103,7 @@ has_plain_values(const struct text *t, const struct values_key *key)
 	for (uint32_t i = 0; i < d->label_count; i++) {
 		at += d->leads[i].length + (size_t)key->lengths[i];
 		if (at >= t->length || t->bytes[at] != '"' ||
+		    t->bytes[at - key->lengths[i] - 1] != '"' ||
 		    !same_bytes(t->bytes + at - key->lengths[i], key->values.items[i],
 				key->lengths[i]))
 			return false;
@@ -117,7 +119,7 @@ has_escaped_values(const struct text *t, const struct values_key *key)
 
 	for (uint32_t i = 0; i < d->label_count; i++) {
 		p += d->leads[i].length;
-		if (!eat_escaped(&p, end, key->values.items[i]) || p == end || *p != '"')
+		if (!eat_escaped(&p, end, key->values.items[i]) || p >= end || *p != '"')
 			return false;
 	}
 	return end - p == 1;
@@ -357,6 +359,18 @@ insert(struct family *f, struct series *s, const struct values_key *key)
 	return there;
 }
 
+/* Takes a series that found no place out of the table; false if another published it. */
+static bool
+withdraw(struct family *f, struct series *s)
+{
+	uint32_t none = SLOT_NONE;
+
+	if (!cas_acq_rel(&s->slot, &none, SLOT_GONE))
+		return false;
+	cpromi_table_remove(&f->registry->table, &s->node);
+	return true;
+}
+
 /* A new series of these values, or the one that somebody else made meanwhile. */
 static struct series *
 create(struct family *f, const struct values_key *key)
@@ -371,10 +385,8 @@ create(struct family *f, const struct values_key *key)
 	there = insert(f, s, key);
 	if (there != s)
 		cpromi_series_reclaim(f->registry, s);
-	if (!cpromi_series_publish(f, there) && there == s) {
-		cpromi_series_remove(f, s);
+	if (!cpromi_series_publish(f, there) && (there != s || withdraw(f, s)))
 		return overflow(f);
-	}
 	/* Published, then looked: with the fence of cpromi_family_remove() at least one of
 	 * the two sees what the other did, and no series outlives its family (F3). */
 	fence_full();
@@ -451,8 +463,9 @@ find_or_create(struct family *f, cprom_strings values)
 	set_key(&key, f, values);
 	s = find(f, &key);
 	if (LIKELY(s != NULL && !is_gone(f, s))) {
-		if (UNLIKELY(load_relaxed(&s->slot) == SLOT_NONE))
-			cpromi_series_publish(f, s); /* its maker may have died */
+		/* Its maker may have died, or is about to. */
+		if (UNLIKELY(load_relaxed(&s->slot) == SLOT_NONE) && !cpromi_series_publish(f, s))
+			return overflow(f);
 		return s;
 	}
 	if (check_values(f, values) == -1) {
@@ -487,8 +500,8 @@ cpromi_series_remove(struct family *f, struct series *s)
 	if (slot == SLOT_GONE)
 		return false;
 	if (slot != SLOT_NONE) {
+		count(f, s, (uint32_t)-1); /* first: too few do less harm than too many */
 		cpromi_index_clear(&f->index, slot - 1);
-		count(f, s, (uint32_t)-1);
 	}
 	cpromi_table_remove(&f->registry->table, &s->node); /* unless is_gone() did, elsewhere */
 	return true;

@@ -42,7 +42,7 @@ static struct slot slots[SLOTS];
 static atomic_u32 next_slot;
 static pthread_key_t exit_key;
 static bool has_exit_key; /* if there was none left, seats wait until they are reaped: L3 */
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_once_t once = PTHREAD_ONCE_INIT, watching = PTHREAD_ONCE_INIT;
 
 /* The random bits, in their place. */
 static uint64_t
@@ -129,8 +129,8 @@ cpromi_lanes_close(struct lanes *l)
 
 /* ---- leaving -------------------------------------------------------------- */
 
-static void
-clear_seat(struct seat *s)
+void
+cpromi_lane_return(struct seat *s)
 {
 	for (unsigned i = 0; i < SEAT_USERS; i++)
 		store_relaxed(&s->users[i], 0);
@@ -142,7 +142,7 @@ static bool
 leave_if_mine(struct seat *s, void *arg)
 {
 	if (load_relaxed(&s->owner) == *(uint64_t *)arg)
-		clear_seat(s);
+		cpromi_lane_return(s);
 	return true;
 }
 
@@ -182,8 +182,24 @@ static bool
 vacate(struct seat *s, void *unused)
 {
 	(void)unused;
-	clear_seat(s);
+	cpromi_lane_return(s);
 	return true;
+}
+
+static THREAD_LOCAL sigset_t before_fork_mask;
+
+/* Until the child has forgotten the parent's lanes, no handler may count in it. */
+static void
+before_fork(void)
+{
+	cpromi_block_signals(&before_fork_mask);
+	cpromi_kinship_before_fork();
+}
+
+static void
+after_fork_in_parent(void)
+{
+	pthread_sigmask(SIG_SETMASK, &before_fork_mask, NULL);
 }
 
 static void
@@ -204,14 +220,28 @@ after_fork_in_child(void)
 		if (!slots[i].lanes->region->shared)
 			cpromi_lanes_each_seat(slots[i].lanes, vacate, NULL);
 	}
+	pthread_sigmask(SIG_SETMASK, &before_fork_mask, NULL);
+}
+
+static void
+watch_forks(void)
+{
+	cpromi_kinship_start();
+	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+}
+
+/* Before the program's own handlers, which may count in the child, are registered. */
+__attribute__((constructor(101))) static void
+watch_early(void)
+{
+	pthread_once(&watching, watch_forks);
 }
 
 static void
 start_up(void)
 {
+	pthread_once(&watching, watch_forks);
 	has_exit_key = pthread_key_create(&exit_key, leave_all) == 0;
-	cpromi_kinship_start();
-	pthread_atfork(cpromi_kinship_before_fork, NULL, after_fork_in_child);
 	cpromi_epoch_after_fork();
 }
 
@@ -227,6 +257,14 @@ cpromi_lanes_each_seat(struct lanes *l, bool (*visit)(struct seat *s, void *arg)
 			if (!visit(&row->seats[i], arg))
 				return false;
 	return true;
+}
+
+bool
+cpromi_seat_is_occupied(struct seat *s)
+{
+	uint64_t owner = load_acquire(&s->owner);
+
+	return owner != 0 && !(owner & IDENTITY_REAPING) && cpromi_identity_is_alive(owner);
 }
 
 bool
@@ -248,7 +286,7 @@ cpromi_seat_reap(struct seat *s)
 	 * marked, lest a signal handler of this thread takes the seat for its own. */
 	if (!cas_acq_rel(&s->owner, &owner, cpromi_identity_of_thread() | IDENTITY_REAPING))
 		return false;
-	clear_seat(s);
+	cpromi_lane_return(s);
 	return true;
 }
 
@@ -359,17 +397,11 @@ cpromi_lane_borrow(struct lanes *l)
 }
 
 void
-cpromi_lane_return(struct seat *s)
+cpromi_lane_raise(atomic_u32 *used, uint32_t to)
 {
-	clear_seat(s);
-}
+	uint32_t there = load_relaxed(used);
 
-static void
-raise_used(struct lanes *l, uint32_t lane)
-{
-	uint32_t used = load_relaxed(&l->used);
-
-	while (used < lane && !cas_acq_rel(&l->used, &used, lane))
+	while (there < to && !cas_acq_rel(used, &there, to))
 		;
 }
 
@@ -386,7 +418,7 @@ remember(struct lanes *l, struct lane_cache *c, struct seat *seat)
 	c->retry = RETRY_INTERVAL;
 	c->number = l->number;
 	if (has_lane)
-		raise_used(l, lane);
+		cpromi_lane_raise(&l->used, lane);
 	store_relaxed(&c->owned, has_lane ? (uint64_t)l->number << 32 | lane : 0);
 }
 

@@ -146,11 +146,17 @@ uint32_t cpromi_lane_own(struct lanes *l);
 struct seat *cpromi_lane_borrow(struct lanes *l);
 void cpromi_lane_return(struct seat *s);
 
+/* Raises a number of lanes, or places, that were ever used. */
+void cpromi_lane_raise(atomic_u32 *used, uint32_t to);
+
 /* Calls visit for every seat, until it returns false. Was it true to the end? */
 bool cpromi_lanes_each_seat(struct lanes *l, bool (*visit)(struct seat *s, void *arg), void *arg);
 
 /* Frees the seat if its owner is dead; says whether it did. */
 bool cpromi_seat_reap(struct seat *s);
+
+/* Has it an owner, and one that lives? */
+bool cpromi_seat_is_occupied(struct seat *s);
 
 /* Is it a seat of this process, not of the one that it was forked from? */
 bool cpromi_seat_is_ours(struct seat *s);

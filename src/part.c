@@ -77,7 +77,7 @@ inherit_part(const struct handle *h, uint32_t place)
 	own = load_acquire(&cells[PART_OWN]);
 	if (keeps(mode) && own != 0 && !(turn & 1)) {
 		next = turn + 2;
-		store_relaxed(&cells[PART_KEPT + (next >> 1 & 1)],
+		store_release(&cells[PART_KEPT + (next >> 1 & 1)],
 			      merge(mode, load_relaxed(&cells[PART_KEPT + (turn >> 1 & 1)]), own));
 		/* Release: with what is kept. Pairs with load_acquire in part_word(). */
 		store_release(&cells[PART_TURN], next | 1);
@@ -160,28 +160,27 @@ find_place(struct cprom_registry *r, uint64_t me)
 	return NO_PLACE;
 }
 
+/* By compare-and-swap: another thread may have found it, too, and given it back before. */
 static void
-raise_used(struct lanes *l, uint32_t place)
+give_back(struct cprom_registry *r, uint32_t place, uint64_t me)
 {
-	uint32_t used = load_relaxed(&l->used_places);
-
-	while (used < place && !cas_acq_rel(&l->used_places, &used, place))
-		;
+	cas_acq_rel(&r->lanes.places[place - 1], &me, 0);
 }
 
 /* Finds a place and notes it, unless another thread of this process was faster. */
 static uint32_t
 settle(struct cprom_registry *r, atomic_u64 *noted)
 {
-	uint32_t place = find_place(r, cpromi_identity_of_process());
+	uint64_t me = cpromi_identity_of_process();
+	uint32_t place = find_place(r, me);
 	uint64_t there = load_acquire(noted);
 	uint64_t number = (uint64_t)r->lanes.number << 32;
 
-	raise_used(&r->lanes, place);
+	cpromi_lane_raise(&r->lanes.used_places, place);
 	do {
 		if (there >> 32 == r->lanes.number) {
 			if (place != NO_PLACE && place != (uint32_t)there)
-				store_release(&r->lanes.places[place - 1], 0);
+				give_back(r, place, me);
 			return (uint32_t)there;
 		}
 		/* Release: what was inherited. Pairs with load_acquire in own_place(). */
