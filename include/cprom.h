@@ -37,8 +37,9 @@
  *        callbacks and collectors do.
  *    (4) One cprom_server belongs to one thread at a time.
  *    (5) Nothing else may use that registry any more.
- *    (6) A thread's first update in a registry, additions to a gauge, and those of
- *        fractions to a counter are lock-free.
+ *    (6) Lock-free: a thread's first update in a registry, or in a block of its memory;
+ *        all changes of a gauge but set; fractions of a counter; updates of threads
+ *        beyond max_lanes; the first update of a gauge that has a part per process.
  *    (7) But for children of nearly equal hash that are added in front of it meanwhile.
  *
  * After fork() parent and child each go on with their own copy of a private
@@ -181,7 +182,7 @@ typedef struct cprom_counter_options {
  * MOST_RECENT is one value for all: the last one that is set wins, additions add up. In
  * the other modes each process has a value of its own, which begins with its first update,
  * and is seen merged; ALL shows each, with a label pid. The live modes leave out the
- * values of processes that have died. Without .shared the mode changes nothing.
+ * values of processes that have died. Without .shared there is one value, whatever the mode.
  */
 typedef enum cprom_multiprocess_mode {
 	CPROM_GAUGE_MOST_RECENT,
