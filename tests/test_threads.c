@@ -316,9 +316,13 @@ cancel_many(cprom_counter *parent, int type)
 static void
 a_cancelled_thread_leaves_its_lane_and_all_that_it_counted(void **state)
 {
-	uint64_t counted = cancel_many(NULL, PTHREAD_CANCEL_DEFERRED);
+	uint64_t counted;
 
 	(void)state;
+#if defined(SANITIZED)
+	skip(); /* AddressSanitizer keeps what it poisoned of a stack that was left like this */
+#endif
+	counted = cancel_many(NULL, PTHREAD_CANCEL_DEFERRED);
 	assert_double(cprom_counter_value(counter), (double)counted);
 	assert_int_equal(lanes_used(), 2);
 	assert_int_equal(seats_owned(), 1);
