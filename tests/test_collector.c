@@ -705,6 +705,42 @@ a_release_may_use_the_registry(void **state)
 	assert_page(registry, PAGE_OF("released", "1"));
 }
 
+#define CHAIN 12 /* more than a seat has names */
+
+static struct work chain[CHAIN];
+
+static void
+release_the_next(void *arg)
+{
+	struct work *w = arg;
+
+	w->released++;
+	cprom_collector_unregister(w->other);
+}
+
+static void
+a_release_may_unregister_the_next_however_many_there_are(void **state)
+{
+	(void)state;
+	memset(chain, 0, sizeof(chain));
+	_Static_assert(CHAIN > SEAT_USERS, "the chain is longer than a seat");
+	for (int i = CHAIN - 1; i >= 0; i--) {
+		chain[i].name = "chain";
+		chain[i].other = i + 1 < CHAIN ? chain[i + 1].self : NULL;
+		chain[i].self = cprom_collector_new(work, &chain[i], .registry = registry,
+						    .release = release_the_next);
+		assert_non_null(chain[i].self);
+	}
+	cprom_collector_unregister(chain[0].self);
+	for (int i = 0; i < CHAIN; i++)
+		assert_int_equal(chain[i].released, 1);
+	assert_page(registry, "");
+	for (int i = 0; i < 4; i++)
+		cpromi_epoch_advance(&registry->epoch); /* reclaimed, and not released again */
+	for (int i = 0; i < CHAIN; i++)
+		assert_int_equal(chain[i].released, 1);
+}
+
 static void
 one_arg_may_serve_two_registries(void **state)
 {
@@ -748,6 +784,7 @@ main(void)
 		TEST(a_collector_may_render_its_own_registry),
 		TEST(one_that_unregistered_itself_is_not_run_by_a_scrape_inside_it),
 		TEST(a_release_may_use_the_registry),
+		TEST(a_release_may_unregister_the_next_however_many_there_are),
 		TEST(one_arg_may_serve_two_registries),
 	};
 

@@ -445,6 +445,82 @@ a_thread_that_forks_keeps_its_lanes_and_the_child_leaves_its_own(void **state)
 	}
 }
 
+/* ---- a program's own handler of fork ------------------------------------------------------- */
+
+#define IN_A_RUN 300000 /* updates: both write at the same time for a while */
+
+/* What the handler counts in; NULL, it does nothing. Both processes wait for each other. */
+static struct early {
+	cprom_counter *counter;
+	struct lanes *lanes;
+	uint32_t lane; /* of the child */
+	int tell[2], hear[2];
+} * early;
+
+static void
+count_a_run(cprom_counter *c)
+{
+	for (int i = 0; i < IN_A_RUN; i++)
+		cprom_counter_inc(c);
+}
+
+static void
+count_in_the_handler(void)
+{
+	char byte;
+
+	if (early == NULL)
+		return;
+	alarm(CHILD_SECONDS);
+	cprom_counter_inc(early->counter);
+	early->lane = cpromi_lane_own(early->lanes);
+	if (write(early->tell[1], "", 1) != 1 || read(early->hear[0], &byte, 1) != 1)
+		_exit(1);
+	count_a_run(early->counter);
+}
+
+/* Before CPROM_COUNTER() below makes the first registry. */
+__attribute__((constructor(102))) static void
+handle_forks_early(void)
+{
+	pthread_atfork(NULL, NULL, count_in_the_handler);
+}
+
+static int
+lane_in_the_handler(void *arg)
+{
+	return (int)((struct early *)arg)->lane;
+}
+
+static void
+a_handler_of_the_program_counts_in_the_childs_own_lane(void **state)
+{
+	cprom_registry *r = cprom_registry_new(.shared = 1);
+	cprom_counter *c = cprom_counter_new("forks_total", "F.", .registry = r);
+	struct early e = {.counter = c, .lanes = &r->lanes};
+	pid_t child;
+	char byte;
+
+	(void)state;
+	assert_int_equal(pipe(e.tell), 0);
+	assert_int_equal(pipe(e.hear), 0);
+	cprom_counter_inc(c);
+	assert_int_equal(cpromi_lane_own(&r->lanes), 1);
+	early = &e;
+	child = fork_child(lane_in_the_handler, &e);
+	early = NULL;
+	assert_int_equal(read(e.tell[0], &byte, 1), 1);
+	assert_int_equal(write(e.hear[1], "", 1), 1);
+	count_a_run(c);
+	assert_int_equal(status_of(child), 2);
+	assert_true(cprom_counter_value(c) == 2 * IN_A_RUN + 2);
+	for (int i = 0; i < 2; i++) {
+		close(e.tell[i]);
+		close(e.hear[i]);
+	}
+	cprom_registry_free(r);
+}
+
 /* ---- vfork and posix_spawn --------------------------------------------------------------- */
 
 static pid_t
@@ -1047,6 +1123,7 @@ main(void)
 		cmocka_unit_test(a_copy_made_while_threads_update_is_right_to_the_last_update),
 		cmocka_unit_test(children_of_threads_that_update_lose_nothing_in_a_shared_registry),
 		cmocka_unit_test(a_thread_that_forks_keeps_its_lanes_and_the_child_leaves_its_own),
+		cmocka_unit_test(a_handler_of_the_program_counts_in_the_childs_own_lane),
 		cmocka_unit_test(other_programs_are_started_without_a_trace),
 		cmocka_unit_test(every_generation_counts_in_a_shared_registry),
 		cmocka_unit_test(every_generation_goes_on_from_a_private_copy),

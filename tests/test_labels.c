@@ -168,6 +168,32 @@ values_whose_hashes_are_equal_are_told_apart(void **state)
 	cprom_registry_free(r);
 }
 
+/*
+ * Raw, a value with quotes in it can be what stands in the text of another series from
+ * the first value to within the second. Their hashes are equal: k[1] of 0 makes them those
+ * of the last value, and of that, being whole words, nothing.
+ */
+static void
+a_value_with_quotes_is_not_found_across_those_of_a_text(void **state)
+{
+	cprom_registry *r = cprom_registry_new();
+	cprom_counter *c, *plain, *across;
+
+	(void)state;
+	r->key.k[1] = 0;
+	c = cprom_counter_new("c_total", "C.", .registry = r, .labels = CPROM_LABELS("a", "label"));
+	plain = cprom_labels(c, "v", "12345678AAAAAAAA");
+	across = cprom_labels(c, "v\",label=", "AAAAAAAA");
+	assert_ptr_not_equal(across, plain);
+	assert_int_equal(((struct series *)across)->node.hash, ((struct series *)plain)->node.hash);
+	assert_ptr_equal(cprom_labels(c, "v", "12345678AAAAAAAA"), plain);
+	assert_ptr_equal(cprom_labels(c, "v\",label=", "AAAAAAAA"), across);
+	assert_int_equal(cprom_remove(c, "v\",label=", "AAAAAAAA"), 0);
+	assert_int_equal(cprom_remove(c, "v\",label=", "AAAAAAAA"), -1);
+	assert_true(has_sample(r, "c_total{a=\"v\",label=\"12345678AAAAAAAA\"}"));
+	cprom_registry_free(r);
+}
+
 /* ---- what is refused ------------------------------------------------------ */
 
 static void
@@ -345,6 +371,106 @@ clear_removes_every_child(void **state)
 	assert_double(cprom_counter_value(cprom_labels(one, "7")), 0);
 }
 
+/* ---- without memory ------------------------------------------------------- */
+
+static char long_value[400];
+
+/* Of the first segment of an index. */
+#define SEGMENT_BYTES (INDEX_INLINE * sizeof(atomic_ptr))
+
+/* A family whose next series has to make a segment of its index. */
+static cprom_counter *
+fill_index(cprom_registry *r)
+{
+	cprom_counter *c = cprom_counter_new("c_total", "C.", .registry = r,
+					     .labels = CPROM_LABELS("a"));
+	char value[] = "1";
+
+	memset(long_value, 'v', sizeof(long_value) - 1);
+	assert_non_null(cprom_labels(c, "overflow"));
+	for (; value[0] < '0' + INDEX_INLINE; value[0]++)
+		cprom_counter_inc(cprom_labels(c, value));
+	assert_int_equal(cpromi_index_end(&((struct family *)c)->index), INDEX_INLINE);
+	return c;
+}
+
+static void
+exhaust(cprom_registry *r)
+{
+	for (size_t n = (size_t)1 << 16; n > 0; n = n > 1024 ? n / 2 : n - 16)
+		while (cpromi_region_alloc(&r->region, n) != NULL)
+			;
+}
+
+static bool
+never(const struct node *n, const void *unused)
+{
+	(void)n;
+	(void)unused;
+	return false;
+}
+
+/* As a process leaves it that dies before it has published what it made. */
+static struct series *
+link_series(cprom_counter *c, const char *value)
+{
+	struct family *f = (struct family *)c;
+	struct series *s = cpromi_series_make(f, CPROM_STRINGS(value));
+	struct epoch_guard g = {0};
+
+	assert_non_null(s);
+	assert_true(cpromi_epoch_enter(&f->registry->epoch, &g));
+	assert_ptr_equal(cpromi_table_insert(&f->registry->table, &s->node, never, NULL), &s->node);
+	cpromi_epoch_leave(&g);
+	return s;
+}
+
+static void
+a_series_that_finds_no_place_is_the_overflow_child_until_there_is_one(void **state)
+{
+	cprom_registry *r = cprom_registry_new(.max_bytes = 1 << 18);
+	cprom_counter *c = fill_index(r), *overflow = cprom_labels(c, "overflow");
+	struct series *s = link_series(c, "new");
+	void *segment = cpromi_region_alloc(&r->region, SEGMENT_BYTES);
+
+	(void)state;
+	exhaust(r);
+	for (uint32_t i = 1; i < 4; i++) {
+		assert_ptr_equal(cprom_labels(c, "new"), overflow);
+		assert_int_equal(load_relaxed(&r->counts[SELF_OVERFLOWS]), i);
+		assert_int_equal(load_relaxed(&r->series), INDEX_INLINE - 1);
+	}
+	assert_false(has_sample(r, "c_total{a=\"new\"}"));
+	cpromi_region_free(&r->region, segment, SEGMENT_BYTES);
+	assert_ptr_equal(cprom_labels(c, "new"), s);
+	assert_true(has_sample(r, "c_total{a=\"new\"}"));
+	assert_int_equal(load_relaxed(&r->series), INDEX_INLINE);
+	cprom_registry_free(r);
+}
+
+static void
+of_a_new_series_that_finds_no_place_nothing_is_left(void **state)
+{
+	cprom_registry *r = cprom_registry_new(.max_bytes = 1 << 18);
+	cprom_counter *c = fill_index(r), *overflow = cprom_labels(c, "overflow");
+	cprom_strings values = CPROM_STRINGS(long_value);
+	struct series *s = cpromi_series_make((struct family *)c, values);
+
+	(void)state;
+	exhaust(r);
+	for (int i = 0; i < 3; i++) {
+		cpromi_series_reclaim(r, s);
+		assert_ptr_equal(cprom_labels(c, long_value), overflow);
+		assert_null(cpromi_series_make((struct family *)c, values)); /* it was there */
+		for (int turn = 0; turn < 4; turn++)
+			cpromi_epoch_advance(&r->epoch);
+		assert_ptr_equal(cpromi_series_make((struct family *)c, values), s);
+		assert_int_equal(cprom_remove(c, long_value), -1);
+		assert_int_equal(load_relaxed(&r->series), INDEX_INLINE - 1);
+	}
+	cprom_registry_free(r);
+}
+
 /* ---- threads -------------------------------------------------------------- */
 
 #define THREADS 4
@@ -418,6 +544,7 @@ main(void)
 		TEST(hostile_values_equal_only_themselves),
 		TEST(hostile_pairs_equal_only_themselves),
 		TEST(values_whose_hashes_are_equal_are_told_apart),
+		TEST(a_value_with_quotes_is_not_found_across_those_of_a_text),
 		TEST(a_wrong_number_of_values_is_refused),
 		TEST(a_value_must_be_utf8),
 		TEST(values_may_be_as_long_as_the_header_says),
@@ -427,6 +554,8 @@ main(void)
 		TEST(remove_matching_removes_what_matches_and_says_how_many),
 		TEST(remove_matching_refuses_what_is_no_label),
 		TEST(clear_removes_every_child),
+		TEST(a_series_that_finds_no_place_is_the_overflow_child_until_there_is_one),
+		TEST(of_a_new_series_that_finds_no_place_nothing_is_left),
 		TEST(threads_that_ask_for_the_same_child_get_the_same),
 		TEST(threads_remove_what_others_use),
 	};

@@ -855,6 +855,39 @@ replace_collector(void)
 	EXPECT(cprom_collector_new(collect_other, NULL, .registry = r) != NULL);
 }
 
+static EXPLORE_STATE bool is_nested;
+static EXPLORE_STATE char inner_page[PAGE_BYTES];
+
+/* A scrape of its own registry inside: the same collector may run in that, too. */
+static void
+collect_nested(cprom_sink *out, void *arg)
+{
+	EXPECT(released == 0);
+	running_callbacks++;
+	if (!is_nested) {
+		is_nested = true;
+		page_read(r, inner_page);
+		machine_point();
+	}
+	collect(out, arg);
+	running_callbacks--;
+}
+
+static void
+setup_nested_collector(void)
+{
+	open_registry(2);
+	got[3] = cprom_collector_new(collect_nested, NULL, .registry = r, .release = release);
+	EXPECT(got[3] != NULL);
+	machine_thread_exit();
+}
+
+static void
+unregister_only(void)
+{
+	cprom_collector_unregister(got[3]);
+}
+
 static void
 check_replaced(void)
 {
@@ -1111,6 +1144,13 @@ const struct program metric_programs[] = {
 	 {replace_collector, scrape},
 	 check_replaced,
 	 .progress = 900,
+	 .depth = {2, 1, 1}},
+	{"collector-nested",
+	 "unregister a collector that may be running inside itself",
+	 setup_nested_collector,
+	 {unregister_only, scrape},
+	 check_released,
+	 .progress = 1200,
 	 .depth = {2, 1, 1}},
 	{0},
 };

@@ -71,9 +71,9 @@ setup_empty(void)
 }
 
 static void
-setup_gauge(enum cprom_multiprocess_mode mode)
+setup_gauge(enum cprom_multiprocess_mode mode, unsigned lanes)
 {
-	open_registry(2);
+	open_registry(lanes);
 	gauge_mode = mode;
 	gauge = cprom_gauge_new("g", "h", .registry = r, .multiprocess_mode = mode);
 	EXPECT(gauge != NULL);
@@ -83,13 +83,20 @@ setup_gauge(enum cprom_multiprocess_mode mode)
 static void
 setup_sum(void)
 {
-	setup_gauge(CPROM_GAUGE_SUM);
+	setup_gauge(CPROM_GAUGE_SUM, 2);
 }
 
 static void
 setup_live_sum(void)
 {
-	setup_gauge(CPROM_GAUGE_LIVE_SUM);
+	setup_gauge(CPROM_GAUGE_LIVE_SUM, 2);
+}
+
+/* A place for each thread, if all of them find one before the first is noted. */
+static void
+setup_places(void)
+{
+	setup_gauge(CPROM_GAUGE_LIVE_SUM, 4);
 }
 
 /* One place, which the second takes over from the first, or has to do without. */
@@ -421,6 +428,54 @@ read_gauge(void)
 	EXPECT(value <= begun && (value >= before || !machine_is_sc()));
 }
 
+/* ---- the place of a process ---------------------------------------------------------------------------- */
+
+/* Each thread adds a bit of its own, once. */
+static void
+add_1(void)
+{
+	cprom_gauge_add(gauge, 1);
+}
+
+static void
+add_2(void)
+{
+	cprom_gauge_add(gauge, 2);
+}
+
+static void
+add_4(void)
+{
+	cprom_gauge_add(gauge, 4);
+}
+
+static void
+add_8(void)
+{
+	cprom_gauge_add(gauge, 8);
+}
+
+/* Of the two processes each has one place, and what all threads added is there. */
+static void
+check_settled(void)
+{
+	uint64_t first = 0;
+	unsigned taken = 0;
+
+	for (uint32_t i = 0; i < r->lanes.max; i++) {
+		uint64_t owner = load_relaxed(&r->lanes.places[i]);
+
+		EXPECT(owner == 0 || owner != first);
+		first = first == 0 ? owner : first;
+		taken += owner != 0;
+	}
+	EXPECT(taken == 2);
+	EXPECT(IS(cprom_gauge_value(gauge), 15));
+	page_read(r, page);
+	EXPECT(IS(page_value(page, "g"), 15));
+	check_life_goes_on();
+}
+
 /* ---- histograms and summaries ------------------------------------------------------------------------- */
 
 static void
@@ -519,6 +574,13 @@ const struct program process_programs[] = {
 		  check_gauge, change_and_die, change, 900, 2, 1, 1),
 	PROCESSES("fork-gauge-read", "a gauge is read while its process dies", setup_sum,
 		  check_life_goes_on, change_and_die, read_gauge, 900, 2, 1, 1),
+	{"fork-gauge-settle",
+	 "three threads of one process find its place, another takes one",
+	 setup_places,
+	 {add_1, add_2, add_4, add_8},
+	 check_settled,
+	 .process = {1, 1, 1, 2},
+	 .depth = {1, 1, 0}},
 	PROCESSES("fork-histogram", "an observer dies, another has its lane", setup_observed,
 		  check_observed, observe_and_die, observe, 900, 2, 1, 1),
 	PROCESSES("fork-summary", "a window's observer dies while it turns it", setup_observed,
