@@ -346,7 +346,20 @@ is_gone(struct family *f, struct series *s)
 	return true;
 }
 
-/* Links s, or finds the living series that is there already. */
+/*
+ * What a look-up that found s gives: s, with a place, for its maker may have died; the
+ * overflow child, if there is no memory for one; NULL if s is being removed, by its maker
+ * perhaps, who found none either.
+ */
+static inline struct series *
+settled(struct family *f, struct series *s)
+{
+	if (UNLIKELY(load_relaxed(&s->slot) == SLOT_NONE) && !cpromi_series_publish(f, s))
+		return overflow(f);
+	return is_gone(f, s) ? NULL : s;
+}
+
+/* Links s, or finds the living series that is there already, or the overflow child. */
 static struct series *
 insert(struct family *f, struct series *s, const struct values_key *key)
 {
@@ -355,7 +368,7 @@ insert(struct family *f, struct series *s, const struct values_key *key)
 	do
 		there = series_of_node(
 			cpromi_table_insert(&f->registry->table, &s->node, has_values, key));
-	while (there != s && is_gone(f, there));
+	while (there != s && (there = settled(f, there)) == NULL);
 	return there;
 }
 
@@ -385,8 +398,10 @@ create(struct family *f, const struct values_key *key)
 	there = insert(f, s, key);
 	if (there != s)
 		cpromi_series_reclaim(f->registry, s);
-	if (!cpromi_series_publish(f, there) && (there != s || withdraw(f, s)))
+	else if (!cpromi_series_publish(f, s) && withdraw(f, s))
 		return overflow(f);
+	if (there == f->overflow)
+		return there;
 	/* Published, then looked: with the fence of cpromi_family_remove() at least one of
 	 * the two sees what the other did, and no series outlives its family (F3). */
 	fence_full();
@@ -462,12 +477,10 @@ find_or_create(struct family *f, cprom_strings values)
 
 	set_key(&key, f, values);
 	s = find(f, &key);
-	if (LIKELY(s != NULL && !is_gone(f, s))) {
-		/* Its maker may have died, or is about to. */
-		if (UNLIKELY(load_relaxed(&s->slot) == SLOT_NONE) && !cpromi_series_publish(f, s))
-			return overflow(f);
+	if (s != NULL)
+		s = settled(f, s);
+	if (LIKELY(s != NULL))
 		return s;
-	}
 	if (check_values(f, values) == -1) {
 		cpromi_registry_count(f->registry, SELF_LABELS_REJECTED);
 		return NULL;

@@ -101,7 +101,8 @@ quantile='request_latency_seconds_bucket{endpoint="/treecounter"}'
 want 'request_latency_seconds_sum{endpoint="/treecounter"}' "$(of_visits 't / 3')" "$(of_visits t)"
 want "histogram_quantile(0.5, $quantile)" 0.01 "$(bucket_above "$(of_visits 'd[int(n / 2) + 1]')")"
 want "histogram_quantile(0.99, $quantile)" 0.025 "$(bucket_above "$(of_visits 'd[n]')")"
-want "histogram_quantile(0.5, rate(${quantile}[${window}s]))" 0.005 \
+# Over more than the test takes, for on a busy machine the queries above take their time.
+want "histogram_quantile(0.5, rate(${quantile}[5m]))" 0.005 \
 	"$(bucket_above "$(of_visits 'd[int(n * 0.9)]')")"
 
 # The process metrics, against what the system says of the process.
@@ -111,7 +112,7 @@ want 'process_cpu_seconds_total' 0 60
 want 'process_open_fds' 4 100
 want 'process_max_fds' 4 1e10
 want 'process_threads' 2 100
-want 'time() - process_start_time_seconds' 10 120
+want 'time() - process_start_time_seconds' 10 300
 want 'count({__name__=~"process_.+",job="treecounter"})' 9 100
 
 "$CURL" -sS -m 10 "$app/metrics" >"$tmp/page" || complain "GET /metrics"

@@ -800,6 +800,56 @@ check_registered_in_place(void)
 	close_registry();
 }
 
+/* ---- without memory --------------------------------------------------------------------------------------- */
+
+#define SEGMENT_BYTES (INDEX_INLINE * sizeof(atomic_ptr))
+
+/* The next series finds no place: its index has to grow, and its first segment is not free. */
+static void
+setup_no_memory(void)
+{
+	struct series *s;
+
+	setup_parent();
+	EXPECT(cprom_labels(parent, "overflow") != NULL && cprom_labels(parent, "1") != NULL);
+	EXPECT(cprom_labels(parent, "2") != NULL && cprom_labels(parent, "3") != NULL);
+	s = cpromi_series_make((struct family *)parent, CPROM_STRINGS("a"));
+	got[3] = cpromi_region_alloc(&r->region, SEGMENT_BYTES);
+	for (size_t n = (size_t)1 << 16; n > 0; n = n > 1024 ? n / 2 : n - 16)
+		while (cpromi_region_alloc(&r->region, n) != NULL)
+			;
+	cpromi_series_reclaim(r, s);
+	machine_thread_exit();
+}
+
+static void
+look_up_first(void)
+{
+	got[0] = cprom_labels(parent, "a");
+}
+
+static void
+free_and_look_up(void)
+{
+	cpromi_region_free(&r->region, got[3], SEGMENT_BYTES);
+	got[1] = cprom_labels(parent, "a");
+}
+
+/* Whoever got more than the overflow child got what is in the page. */
+static void
+check_found_place(void)
+{
+	void *overflow = cprom_labels(parent, "overflow");
+
+	page_read(r, page);
+	for (int i = 0; i < 2; i++) {
+		EXPECT(got[i] != NULL);
+		EXPECT(got[i] == overflow || !IS_NAN(page_value(page, "x{l=\"a\"}")));
+		EXPECT(got[i] == overflow || got[i] == cprom_labels(parent, "a"));
+	}
+	close_registry();
+}
+
 /* ---- callbacks -------------------------------------------------------------------------------------------- */
 
 static EXPLORE_STATE unsigned running_callbacks, released;
@@ -935,6 +985,12 @@ const struct program metric_programs[] = {
 	 check_limit,
 	 .progress = 600,
 	 .depth = {2, 2, 1}},
+	{"create-no-memory",
+	 "get or create the same labels, while memory for it is freed",
+	 setup_no_memory,
+	 {look_up_first, free_and_look_up},
+	 check_found_place,
+	 .depth = {2, 1, 0}},
 	{"create-scrape",
 	 "create against scrapes",
 	 setup_parent,
