@@ -390,23 +390,26 @@ struct name_search {
 	bool found;
 };
 
+/* Acquire: pairs with the release that took a name away. */
+static bool
+stands_there(const struct name_search *search, atomic_u32 *place)
+{
+	uint32_t name = load_acquire(place);
+
+	return (name & ~PASSIVE) == search->family && (search->passive || !(name & PASSIVE));
+}
+
+/* Looked at twice: what stands there of a dead one is cleared before the seat is free. */
 static bool
 look_for_name(struct seat *seat, void *arg)
 {
 	struct name_search *search = arg;
 
-	for (unsigned i = 0; i < SEAT_USERS; i++) {
-		/* Acquire: pairs with the release that took a name away. */
-		uint32_t name = load_acquire(&seat->users[i]);
-
-		/* Read again: what stood there of a dead one is cleared before the seat is free. */
-		if ((name & ~PASSIVE) == search->family && (search->passive || !(name & PASSIVE)))
-			search->found = cpromi_seat_is_occupied(seat) &&
-					load_relaxed(&seat->users[i]) == name;
-		if (search->found)
-			return false;
-	}
-	return true;
+	for (unsigned i = 0; i < SEAT_USERS && !search->found; i++)
+		search->found = stands_there(search, &seat->users[i]) &&
+				cpromi_seat_is_occupied(seat) &&
+				stands_there(search, &seat->users[i]);
+	return !search->found;
 }
 
 static bool
