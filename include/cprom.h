@@ -38,8 +38,8 @@
  *    (4) One cprom_server belongs to one thread at a time.
  *    (5) Nothing else may use that registry any more.
  *    (6) Lock-free: a thread's first update in a registry, or in a block of its memory;
- *        all changes of a gauge but set; fractions of a counter; updates of threads
- *        beyond max_lanes; the first update of a gauge that has a part per process.
+ *        all changes of a gauge but set; updates of threads that have no lane; the
+ *        first update of a gauge that has a part per process.
  *    (7) But for children of nearly equal hash that are added in front of it meanwhile.
  *
  * After fork() parent and child each go on with their own copy of a private

@@ -66,7 +66,7 @@ typedef _Atomic(uintptr_t) atomic_ptr; /* a pointer with tag bits, or a plain on
 static inline void
 add_owned_release(atomic_u64 *p, uint64_t v)
 {
-	__asm__ volatile("addq %1, %0" : "+m"(*(volatile uint64_t *)p) : "er"(v) : "memory", "cc");
+	__asm__ volatile("addq %1, %0" : "+m"(*(uint64_t *)p) : "er"(v) : "memory", "cc");
 }
 
 static inline bool

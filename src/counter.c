@@ -2,11 +2,9 @@
 /*
  * counter: only grows; whole numbers and fractions are summed apart.
  *
- * Plane 0 holds whole numbers, added with plain stores by the lane's owner; plane 1
- * doubles, added by compare-and-swap even in the own lane: that costs little beside
- * the addition itself, loses nothing to a signal handler, and lets a removal store
- * a zero (shape.c). Both are 0 at first, so a counter that never sees a fraction is
- * exact up to 2^64.
+ * Plane 0 holds whole numbers, added by the lane's owner in one instruction where the
+ * machine has it; plane 1 doubles, added in a section (lane.h). Both are 0 at first, so
+ * a counter that never sees a fraction is exact up to 2^64.
  */
 #include "family.h"
 
@@ -40,41 +38,44 @@ add_whole_slow(const struct handle *h, uint64_t n)
 static inline void
 add_whole(const struct handle *h, uint64_t n)
 {
-	atomic_u64 *cells = cpromi_found_cells(h, 0);
+	atomic_u64 *block = cpromi_found_block(h, 0);
 
-	if (LIKELY(cells != NULL))
-		add_owned_release(&cells[0], n);
+	if (LIKELY(block != NULL))
+		add_owned_release(&block[h->offset], n);
 	else
 		add_whole_slow(h, n);
+}
+
+/* False if there are no own cells yet, or none now. */
+static inline bool
+add_own_fraction(const struct handle *h, double v)
+{
+	int32_t at = h->entry_at;
+	size_t column = cpromi_lane_column(at);
+	atomic_u64 *block = cpromi_block_at(h, 1, column);
+	struct seat *seat;
+
+	if (UNLIKELY(block == NULL))
+		return false;
+	seat = cpromi_section_enter(at);
+	cpromi_add_own_double(&block[h->offset], v);
+	cpromi_section_leave(at, column, seat);
+	return true;
 }
 
 static COLD void
 add_fraction_slow(const struct handle *h, double v)
 {
-	atomic_u64 *cells;
-
 	/* Before there are cells, for whoever finds some does not come here. Pairs with
 	 * load_acquire in cprom_counter_value(). */
 	if (load_relaxed(&h->chunk->shape->fractions) == 0)
 		store_release(&h->chunk->shape->fractions, 1);
-	cells = cpromi_own_cells_slow(h, 1);
-	if (cells != NULL)
-		cpromi_add_double(&cells[0], v);
-	else if (h->kind == HANDLE_SERIES)
+	if (cpromi_own_cells_slow(h, 1) != NULL && add_own_fraction(h, v))
+		return;
+	if (h->kind == HANDLE_SERIES)
 		cpromi_add_double(&cpromi_shared_cells(h, 1)[0], v);
 	else
 		cpromi_drop(h, DROP_NOT_A_SERIES);
-}
-
-static void
-add_fraction(const struct handle *h, double v)
-{
-	atomic_u64 *cells = cpromi_found_cells(h, 1);
-
-	if (LIKELY(cells != NULL))
-		cpromi_add_double(&cells[0], v);
-	else
-		add_fraction_slow(h, v);
 }
 
 void
@@ -101,8 +102,8 @@ cprom_counter_add(cprom_counter *c, double v)
 		reject(h, v);
 	else if (v < 0x1p63 && (double)(int64_t)v == v)
 		add_whole(h, (uint64_t)(int64_t)v);
-	else
-		add_fraction(h, v);
+	else if (UNLIKELY(!add_own_fraction(h, v)))
+		add_fraction_slow(h, v);
 }
 
 double

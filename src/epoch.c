@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #define ADVANCE_INTERVAL 64
+#define SECTION_LOOKS 16
 
 atomic_u32 cpromi_epoch_membarrier;
 
@@ -89,13 +90,28 @@ cpromi_epoch_retire(struct epoch *e, void *object)
 		cpromi_epoch_advance(e);
 }
 
+/*
+ * A section is a few instructions: who is in one at each look may as well be stopped in it,
+ * or have died there.
+ */
+static bool
+is_in_section(struct seat *s)
+{
+	for (int i = 0; i < SECTION_LOOKS; i++)
+		if (load_acquire(&s->in_section) == 0) /* pairs with the release in leave */
+			return false;
+	return true;
+}
+
 /* May the global epoch leave *arg behind, as far as this seat goes? */
 static bool
 does_not_hinder(struct seat *s, void *arg)
 {
 	uint64_t epoch = load_acquire(&s->epoch); /* pairs with the release in leave */
 
-	return epoch == 0 || epoch == *(uint64_t *)arg || cpromi_seat_reap(s);
+	if ((epoch == 0 || epoch == *(uint64_t *)arg) && !is_in_section(s))
+		return true;
+	return cpromi_seat_reap(s);
 }
 
 /*

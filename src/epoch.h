@@ -19,10 +19,15 @@
  *  E4  List t mod 3 carries t in its head. Objects of t are pushed while the
  *      global epoch is t or t+1 (E2); they are taken off when it is t+2 or more, one
  *      by one, by a compare-and-swap on the head, which fails if another epoch's stand there.
+ *  E5  Nor does the global epoch go on while a seat is in a section (lane.h) that began
+ *      before. So when an object is reclaimed, a section in which it was used before it
+ *      was retired has ended.
  *
  * E1 needs the store of the epoch word to be visible before the reads that
  * follow, E2 the reads of the epoch words after what was unlinked before: the
- * asymmetric pair of fences, membarrier(2) where the system has it.
+ * asymmetric pair of fences, membarrier(2) where the system has it. Sections have the
+ * light side of it in a private registry; in a shared one E5 holds for sections that
+ * began longer ago than a processor keeps a store to itself.
  *
  * Progress: enter and leave are wait-free (the first time of a thread lock-free),
  * retire is lock-free. A thread that stops inside delays the re-use of memory, not
@@ -58,20 +63,11 @@ void cpromi_epoch_init(struct epoch *e, struct lanes *l, size_t link_offset,
 /* Registers the process for membarrier(2): at the start and in a forked child. */
 void cpromi_epoch_after_fork(void);
 
-/* The seat of the calling thread if it has one in this registry's cache entry, else NULL. */
+/* The seat of the calling thread if its entry for this registry has one, else NULL. */
 static inline struct seat *
 cpromi_epoch_own_seat(const struct epoch *e)
 {
-	const struct lane_cache *c = cpromi_lane_cached(e->lanes->number);
-	uint32_t changes = c->changes, number;
-	struct seat *seat;
-
-	/* A signal handler may give the entry to another registry, and back. */
-	fence_compiler();
-	number = c->number;
-	seat = c->seat;
-	fence_compiler();
-	return LIKELY(number == e->lanes->number && c->changes == changes) ? seat : NULL;
+	return cpromi_lane_entries[e->lanes->entry].seat;
 }
 
 /* Announces what the thread on the guard's seat may read from now on: E1. */

@@ -144,8 +144,7 @@ take_memory(struct cprom_registry *r, uint32_t type)
 	if (f == NULL)
 		return NULL;
 	/* Set once: a handle that outlived its family is read here outside of an epoch. */
-	f->handle.number = LANE_NO_NUMBER;
-	f->handle.cache_at = cpromi_lane_cache_at(LANE_NO_NUMBER);
+	f->handle.entry_at = cpromi_lane_entry_at(0);
 	f->handle.type = (uint8_t)type;
 	f->handle.kind = HANDLE_FAMILY;
 	f->registry = r;

@@ -27,61 +27,67 @@ cprom_histogram_create(const cprom_histogram_options *from)
 	return (cprom_histogram *)cpromi_family_register(&spec);
 }
 
-/* Two bounds at a time, as every x86-64 and AArch64 can; from any place in the list. */
+/* As many bounds at a time as every x86-64 and AArch64 can compare; from any place in the list. */
 typedef double pair __attribute__((vector_size(16)));
 typedef int64_t pair_mask __attribute__((vector_size(16)));
 
 #define FEW 16
 
+static inline pair_mask
+below_two(const double *bounds, pair v)
+{
+	pair two;
+
+	memcpy(&two, bounds, sizeof(two));
+	return two < v; /* true is -1 */
+}
+
 /*
  * The first bound that v does not exceed. Nothing branches on v, so one that cannot be
  * predicted mispredicts nothing: many bounds are halved to FEW by conditional moves, of
- * those all are compared, and those below v counted. The one behind an odd number
- * is not below v, and there is one: shape.h.
+ * those all are compared, and those below v counted. The ones behind are not below v,
+ * and there are as many as are compared at a time: shape.h.
  */
 static inline size_t
 bucket_of(const struct shape *s, double v)
 {
 	const double *base = s->bounds;
-	pair_mask below = {0, 0};
+	pair twice = {v, v};
+	pair_mask first = {0, 0}, second = {0, 0};
 	size_t n = s->count;
 
 	for (; n > FEW; n -= n / 2)
 		base += (base[n / 2 - 1] < v) * (n / 2);
-	for (size_t i = 0; i < n; i += 2) {
-		pair bounds;
-
-		memcpy(&bounds, base + i, sizeof(bounds));
-		below -= bounds < (pair){v, v}; /* true is -1 */
+	for (size_t i = 0; i < n; i += BOUNDS_AT_ONCE) {
+		first -= below_two(base + i, twice);
+		second -= below_two(base + i + 2, twice);
 	}
-	return (size_t)(base - s->bounds) + (size_t)(below[0] + below[1]);
+	first += second;
+	return (size_t)(base - s->bounds) + (size_t)(first[0] + first[1]);
 }
 
 static COLD void
 observe_slow(const struct handle *h, size_t bucket, double sum, uint64_t n)
 {
-	atomic_u64 *cells = cpromi_own_cells_slow(h, 0);
+	atomic_u64 *cells;
 
-	if (cells != NULL) {
-		cpromi_snapshot_add(cells, 2 + bucket, n, sum);
-	} else if (h->kind == HANDLE_SERIES) {
-		cells = cpromi_shared_cells(h, 0);
-		add_relaxed(&cells[2 + bucket], n);
-		cpromi_add_double(&cells[1], sum);
-	} else {
+	if (cpromi_own_cells_slow(h, 0) != NULL && cpromi_snapshot_own(h, 2 + bucket, n, sum))
+		return;
+	if (h->kind != HANDLE_SERIES) {
 		cpromi_drop(h, DROP_NOT_A_SERIES);
+		return;
 	}
+	cells = cpromi_shared_cells(h, 0);
+	add_relaxed(&cells[2 + bucket], n);
+	cpromi_add_double(&cells[1], sum);
 }
 
 static inline void
 observe(const struct handle *h, double v, double sum, uint64_t n)
 {
 	size_t bucket = bucket_of(h->chunk->shape, v);
-	atomic_u64 *cells = cpromi_found_cells(h, 0);
 
-	if (LIKELY(cells != NULL))
-		cpromi_snapshot_add(cells, 2 + bucket, n, sum);
-	else
+	if (UNLIKELY(!cpromi_snapshot_own(h, 2 + bucket, n, sum)))
 		observe_slow(h, bucket, sum, n);
 }
 

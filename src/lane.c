@@ -19,6 +19,12 @@
 #define RETRY_INTERVAL 1024
 
 /*
+ * Who has which entry (L4): number << 32 | how many threads have a seat noted in it. The
+ * number is 0 when the registry was freed.
+ */
+static atomic_u64 entries[LANE_ENTRIES];
+
+/*
  * The table of this process' registries, for threads that end: they must reach
  * each registry that they have a seat in, unless it was freed.
  * state: number << 32 | alive << 31 | how many hold it (the registry itself is one).
@@ -35,9 +41,9 @@ struct slot {
 _Static_assert(SLOTS == 1 << SLOT_BITS, "a slot has SLOT_BITS bits");
 _Static_assert(sizeof(struct seat) == CACHE_LINE, "seats share no cache line");
 
-THREAD_LOCAL struct lane_cache cpromi_lane_cache[LANE_CACHE];
+THREAD_LOCAL struct lane_entry cpromi_lane_entries[LANE_ENTRIES];
 atomic_u64 cpromi_lane_places[CPROM_MAX_REGISTRIES];
-static THREAD_LOCAL bool evicted; /* a cache entry with a seat was overwritten */
+static THREAD_LOCAL bool elsewhere; /* there may be seats that no entry has */
 static struct slot slots[SLOTS];
 static atomic_u32 next_slot;
 static pthread_key_t exit_key;
@@ -121,9 +127,56 @@ let_go(uint32_t number, uint64_t also_clear)
 		cpromi_region_destroy(region);
 }
 
+/* ---- entries -------------------------------------------------------------- */
+
+static uint32_t
+take_entry(uint32_t number)
+{
+	for (uint32_t i = 1; i < LANE_ENTRIES; i++) {
+		uint64_t nobody = 0;
+
+		/* Acquire: no thread has anything in it. Pairs with the release in forget(). */
+		if (cas_acq_rel(&entries[i], &nobody, (uint64_t)number << 32))
+			return i;
+	}
+	return 0;
+}
+
+/* Signals are blocked, here and below. */
+static void
+forget(uint32_t entry)
+{
+	memset(&cpromi_lane_entries[entry], 0, sizeof(cpromi_lane_entries[entry]));
+	add_acq_rel(&entries[entry], (uint64_t)-1);
+}
+
+/* Empties the entries of registries that were freed. */
+static void
+forget_the_freed(void)
+{
+	for (uint32_t i = 1; i < LANE_ENTRIES; i++)
+		if (cpromi_lane_entries[i].seat != NULL && load_relaxed(&entries[i]) >> 32 == 0)
+			forget(i);
+}
+
+static void
+give_entry(uint32_t entry, uint32_t number)
+{
+	sigset_t old;
+
+	if (entry == 0)
+		return;
+	cpromi_block_signals(&old);
+	if (cpromi_lane_entries[entry].seat != NULL)
+		forget(entry);
+	add_acq_rel(&entries[entry], -((uint64_t)number << 32));
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
 void
 cpromi_lanes_close(struct lanes *l)
 {
+	give_entry(l->entry, l->number);
 	let_go(l->number, ALIVE);
 }
 
@@ -136,6 +189,14 @@ cpromi_lane_return(struct seat *s)
 		store_relaxed(&s->users[i], 0);
 	store_relaxed(&s->epoch, 0);
 	store_release(&s->owner, 0); /* L2 */
+}
+
+/* The same for one who cannot do it any more, and may have been stopped in a section. */
+static void
+return_for_the_dead(struct seat *s)
+{
+	store_relaxed(&s->in_section, 0);
+	cpromi_lane_return(s);
 }
 
 static bool
@@ -166,13 +227,15 @@ leave_all(void *unused)
 
 	(void)unused;
 	cpromi_block_signals(&old);
-	for (unsigned i = 0; i < LANE_CACHE; i++)
-		if (cpromi_lane_cache[i].number != 0)
-			leave_registry(cpromi_lane_cache[i].number, me);
-	for (unsigned i = 0; evicted && i < SLOTS; i++)
+	for (uint32_t i = 1; i < LANE_ENTRIES; i++) {
+		if (cpromi_lane_entries[i].seat == NULL)
+			continue;
+		leave_registry((uint32_t)(load_relaxed(&entries[i]) >> 32), me);
+		forget(i);
+	}
+	for (unsigned i = 0; elsewhere && i < SLOTS; i++)
 		leave_registry((uint32_t)(load_acquire(&slots[i].state) >> 32), me);
-	memset(cpromi_lane_cache, 0, sizeof(cpromi_lane_cache));
-	evicted = false;
+	elsewhere = false;
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
@@ -182,7 +245,7 @@ static bool
 vacate(struct seat *s, void *unused)
 {
 	(void)unused;
-	cpromi_lane_return(s);
+	return_for_the_dead(s);
 	return true;
 }
 
@@ -205,11 +268,13 @@ after_fork_in_parent(void)
 static void
 after_fork_in_child(void)
 {
-	memset(cpromi_lane_cache, 0, sizeof(cpromi_lane_cache));
+	memset(cpromi_lane_entries, 0, sizeof(cpromi_lane_entries));
 	memset(cpromi_lane_places, 0, sizeof(cpromi_lane_places));
-	evicted = false;
+	elsewhere = false;
 	cpromi_kinship_in_child();
 	cpromi_epoch_after_fork();
+	for (unsigned i = 0; i < LANE_ENTRIES; i++)
+		store_relaxed(&entries[i], load_relaxed(&entries[i]) & ~(uint64_t)UINT32_MAX);
 	for (unsigned i = 0; i < SLOTS; i++) {
 		uint64_t state = load_acquire(&slots[i].state);
 
@@ -286,7 +351,7 @@ cpromi_seat_reap(struct seat *s)
 	 * marked, lest a signal handler of this thread takes the seat for its own. */
 	if (!cas_acq_rel(&s->owner, &owner, cpromi_identity_of_thread() | IDENTITY_REAPING))
 		return false;
-	cpromi_lane_return(s);
+	return_for_the_dead(s);
 	return true;
 }
 
@@ -405,49 +470,59 @@ cpromi_lane_raise(atomic_u32 *used, uint32_t to)
 		;
 }
 
-static void
-remember(struct lanes *l, struct lane_cache *c, struct seat *seat)
+static uint32_t
+lane_of(const struct lanes *l, const struct seat *seat)
 {
 	bool has_lane = seat >= l->row.seats && seat < l->row.seats + l->max;
-	uint32_t lane = has_lane ? (uint32_t)(seat - l->row.seats) + 1 : LANE_OVERFLOW;
 
-	if (c->number != 0 && c->number != l->number)
-		evicted = true;
-	c->changes++;
-	c->seat = seat;
-	c->retry = RETRY_INTERVAL;
-	c->number = l->number;
-	if (has_lane)
-		cpromi_lane_raise(&l->used, lane);
-	store_relaxed(&c->owned, has_lane ? (uint64_t)l->number << 32 | lane : 0);
+	return has_lane ? (uint32_t)(seat - l->row.seats) + 1 : LANE_OVERFLOW;
+}
+
+static void
+remember(struct lanes *l, struct lane_entry *e, struct seat *seat)
+{
+	uint32_t lane = lane_of(l, seat);
+
+	e->seat = seat;
+	e->retry = RETRY_INTERVAL;
+	if (lane == LANE_OVERFLOW)
+		return;
+	cpromi_lane_raise(&l->used, lane);
+	store_relaxed(&e->column, COLUMN_OF_LANE(lane));
 }
 
 /* Signals are blocked. */
-static bool
-sit_down(struct lanes *l, struct lane_cache *c)
+static struct seat *
+sit_down(struct lanes *l)
 {
-	struct seat *seat;
+	struct lane_entry *e = &cpromi_lane_entries[l->entry];
+	struct seat *seat = e->seat;
 
-	if (c->number == l->number)
-		return true;
+	if (seat != NULL)
+		return seat;
+	forget_the_freed();
 	seat = find_seat(l);
 	if (seat == NULL)
-		return false;
-	remember(l, c, seat);
+		return NULL;
+	if (l->entry == 0) {
+		elsewhere = true;
+	} else {
+		add_relaxed(&entries[l->entry], 1);
+		remember(l, e, seat);
+	}
 	if (has_exit_key)
-		pthread_setspecific(exit_key, &evicted); /* any value but NULL */
-	return true;
+		pthread_setspecific(exit_key, &elsewhere); /* any value but NULL */
+	return seat;
 }
 
 struct seat *
 cpromi_lane_seat(struct lanes *l)
 {
-	struct lane_cache *c = cpromi_lane_cached(l->number);
 	struct seat *seat;
 	sigset_t old;
 
 	cpromi_block_signals(&old);
-	seat = sit_down(l, c) ? c->seat : NULL;
+	seat = sit_down(l);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return seat;
 }
@@ -457,36 +532,50 @@ cpromi_lane_seat(struct lanes *l)
  * handler of may be about to enter an epoch on it.
  */
 static void
-look_for_lane(struct lanes *l, struct lane_cache *c)
+look_for_lane(struct lanes *l, struct lane_entry *e)
 {
 	struct seat *seat;
 
-	if (c->retry > 0)
+	if (e->retry > 0)
 		return;
-	c->retry = RETRY_INTERVAL;
+	e->retry = RETRY_INTERVAL;
 	seat = find_lane(l, cpromi_identity_of_thread());
 	if (seat != NULL)
-		remember(l, c, seat);
+		remember(l, e, seat);
+}
+
+/* A thread without a lane comes here with each update: not a system call each time. */
+static bool
+may_have_lane(const struct lanes *l, struct lane_entry *e)
+{
+	if (l->entry == 0)
+		return false; /* L4 */
+	if (e->seat == NULL)
+		return true;
+	if (lane_of(l, e->seat) != LANE_OVERFLOW)
+		return load_relaxed(&e->column) != COLUMN_NONE; /* else L5: it is a handler's */
+	if (e->retry == 0)
+		return true;
+	e->retry--;
+	return false;
 }
 
 uint32_t
 cpromi_lane_own(struct lanes *l)
 {
-	struct lane_cache *c = cpromi_lane_cached(l->number);
+	struct lane_entry *e = &cpromi_lane_entries[l->entry];
 	uint32_t lane = LANE_OVERFLOW;
+	struct seat *seat;
 	sigset_t old;
 
-	/* A thread without a lane comes here with each update: not a system call each time. */
-	if (c->number == l->number && load_relaxed(&c->owned) == 0 && c->retry > 0) {
-		c->retry--;
+	if (!may_have_lane(l, e))
 		return LANE_OVERFLOW;
-	}
 	cpromi_block_signals(&old);
-	if (sit_down(l, c)) {
-		if (load_relaxed(&c->owned) == 0)
-			look_for_lane(l, c);
-		lane = (uint32_t)load_relaxed(&c->owned);
-	}
+	seat = sit_down(l);
+	if (seat != NULL && lane_of(l, seat) == LANE_OVERFLOW)
+		look_for_lane(l, e);
+	if (e->seat != NULL)
+		lane = lane_of(l, e->seat);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return lane;
 }
@@ -513,6 +602,7 @@ enter_table(struct lanes *l)
 			continue;
 		slots[i].lanes = l;
 		l->number = (uint32_t)number;
+		l->entry = take_entry(l->number);
 		/* Release: lanes is set. Pairs with the acquire in hold(). */
 		store_release(&slots[i].state, number << 32 | ALIVE | 1);
 		return 0;

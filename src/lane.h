@@ -17,12 +17,18 @@
  *  L3  The seat of a thread or process that died without leaving it may be taken
  *      once the kernel says that the thread is gone. So all processes of a shared
  *      registry must be in one PID namespace.
- *  L4  A cached seat is used only if the cached registry number is that of the
- *      handle at hand. Numbers are not 0 and never used twice (but see NUMBER below).
+ *  L4  What a thread knows of its seat stands in an entry of thread-local memory, which
+ *      is one registry's in all threads. It becomes another's only when that registry
+ *      was freed and no thread has anything in it. So what a thread finds in an entry is
+ *      of the registry whose handles name it, or nothing. Registries that find no
+ *      entry free count in lane 0.
+ *  L5  In a section the owner of a lane changes what takes more than one step. It closes
+ *      its entry meanwhile: a signal handler of the thread finds no lane, and adds to
+ *      lane 0. Its seat says that it is in a section: see E5 in epoch.h.
  *
  * Progress: finding one's lane is wait-free; taking a seat is lock-free.
  * Signals: are blocked while a thread takes or leaves a seat, so that a handler
- * finds an entry of the cache whole.
+ * finds an entry whole.
  * Fork: the child starts with an empty cache; in its copy of a private registry
  * all seats are free again, in a shared one those of the parent are left alone.
  */
@@ -33,17 +39,18 @@
 
 #include <cprom.h>
 #include <signal.h>
+#include <stddef.h>
 
 #define LANE_OVERFLOW 0
-#define LANE_NO_NUMBER UINT32_MAX /* belongs to no registry, is cached by no thread */
-#define LANE_CACHE 8
+#define LANE_ENTRIES 16 /* number 0 is nobody's, and always empty */
 #define SEAT_USERS 8
 
 struct seat {
 	_Alignas(CACHE_LINE) atomic_u64 owner; /* L1, L2; 0: free */
 	atomic_u64 epoch;                      /* written by the owner; 0: outside */
-	atomic_u32
-		users[SEAT_USERS]; /* by the owner: families whose functions it runs (family.h) */
+	/* By the owner: families whose functions it runs (family.h). */
+	atomic_u32 users[SEAT_USERS];
+	atomic_u32 in_section; /* by the owner: L5 */
 };
 
 /* A row of seats; rows are only ever appended. */
@@ -61,6 +68,7 @@ struct seat_row {
 struct lanes {
 	struct region *region;
 	uint32_t number;
+	uint32_t entry;      /* L4; 0: none */
 	uint32_t max;        /* seats with a lane */
 	atomic_u32 used;     /* lanes that were ever taken are 1 … used */
 	struct seat_row row; /* the seats with a lane */
@@ -68,17 +76,21 @@ struct lanes {
 	atomic_u32 used_places;
 };
 
-/* What a thread knows of its seat in one registry. */
-struct lane_cache {
-	atomic_u64 owned; /* registry number << 32 | lane, 0 if the seat has no lane: one word, for
-			   * a signal handler may give the entry to another registry at any time */
-	struct seat *seat;
-	uint32_t number;  /* registry number if there is a seat at all */
-	uint32_t retry;   /* shared updates until a look for a free lane */
-	uint32_t changes; /* of seat and number: tells a reader of both that they belong together */
+/*
+ * Where a lane's block stands among those of a chunk (shape.h): at its column. The
+ * first one holds none, so that who has no lane finds no block.
+ */
+#define COLUMN_NONE 0
+#define COLUMN_OF_LANE(lane) ((lane) + 1)
+
+/* What a thread knows of its seat in one registry: L4. */
+struct lane_entry {
+	atomic_u32 column; /* COLUMN_NONE: the seat has no lane, or is in a section */
+	uint32_t retry; /* of a seat without a lane: shared updates until a look for a free one */
+	struct seat *seat; /* NULL: nothing is known, and the column is COLUMN_NONE */
 };
 
-extern THREAD_LOCAL struct lane_cache cpromi_lane_cache[LANE_CACHE];
+extern THREAD_LOCAL struct lane_entry cpromi_lane_entries[LANE_ENTRIES];
 
 /*
  * Which place (part.h) this process has in a registry: registry number << 32 | place, by
@@ -86,41 +98,112 @@ extern THREAD_LOCAL struct lane_cache cpromi_lane_cache[LANE_CACHE];
  */
 extern atomic_u64 cpromi_lane_places[CPROM_MAX_REGISTRIES];
 
-static inline struct lane_cache *
-cpromi_lane_cached(uint32_t number)
-{
-	return &cpromi_lane_cache[number % LANE_CACHE];
-}
-
-/* Where a registry's entry is, in bytes, as handles know it. */
-static inline uint16_t
-cpromi_lane_cache_at(uint32_t number)
-{
-	return (uint16_t)(number % LANE_CACHE * sizeof(struct lane_cache));
-}
-
-/* The word `owned` of the entry there. Compilers load the thread's address first, and add. */
+/*
+ * Where an entry is, as handles know it: its distance from the thread's own address, the
+ * same in all threads, where one instruction can reach it so; else from the first entry.
+ */
 #if defined(THREAD_BASE_IN_FS)
-static inline uint64_t
-cpromi_lane_owned(uint16_t at)
+static inline int32_t
+cpromi_lane_entry_at(uint32_t entry)
 {
-	uint64_t owned;
+	char *thread;
 
-	__asm__ volatile("movq cpromi_lane_cache@gottpoff(%%rip), %0\n\t"
-			 "movq %%fs:(%0,%1), %0"
-			 : "=&r"(owned)
-			 : "r"((uint64_t)at));
-	return owned;
+	__asm__("movq %%fs:0, %0" : "=r"(thread));
+	return (int32_t)((char *)&cpromi_lane_entries[entry] - thread);
+}
+
+/* Compilers would load the distance of the entries from memory, and add. */
+static inline size_t
+cpromi_lane_column(int32_t at)
+{
+	size_t column;
+
+	__asm__ volatile("movl %%fs:(%1), %k0" : "=r"(column) : "r"((int64_t)at));
+	return column;
+}
+
+static inline struct seat *
+lane_close_entry(int32_t at)
+{
+	struct seat *seat;
+
+	__asm__ volatile("movl %2, %%fs:(%1)\n\t"
+			 "movq %%fs:%c3(%1), %0"
+			 : "=r"(seat)
+			 : "r"((int64_t)at), "i"(COLUMN_NONE),
+			   "i"(offsetof(struct lane_entry, seat))
+			 : "memory");
+	return seat;
+}
+
+static inline void
+lane_open_entry(int32_t at, size_t column)
+{
+	__asm__ volatile("cmpq $0, %%fs:%c2(%1)\n\t"
+			 "je 1f\n\t"
+			 "movl %k0, %%fs:(%1)\n"
+			 "1:"
+			 :
+			 : "r"(column), "r"((int64_t)at), "i"(offsetof(struct lane_entry, seat))
+			 : "memory", "cc");
 }
 #else
-static inline uint64_t
-cpromi_lane_owned(uint16_t at)
+static inline int32_t
+cpromi_lane_entry_at(uint32_t entry)
 {
-	struct lane_cache *c = (struct lane_cache *)((char *)cpromi_lane_cache + at);
+	return (int32_t)(entry * sizeof(struct lane_entry));
+}
 
-	return load_relaxed(&c->owned);
+static inline struct lane_entry *
+lane_entry_of(int32_t at)
+{
+	return (struct lane_entry *)((char *)cpromi_lane_entries + at);
+}
+
+static inline size_t
+cpromi_lane_column(int32_t at)
+{
+	return load_relaxed(&lane_entry_of(at)->column);
+}
+
+static inline struct seat *
+lane_close_entry(int32_t at)
+{
+	store_relaxed(&lane_entry_of(at)->column, COLUMN_NONE);
+	fence_compiler();
+	return lane_entry_of(at)->seat;
+}
+
+static inline void
+lane_open_entry(int32_t at, size_t column)
+{
+	fence_compiler();
+	if (LIKELY(lane_entry_of(at)->seat != NULL))
+		store_relaxed(&lane_entry_of(at)->column, (uint32_t)column);
 }
 #endif
+
+/*
+ * Around a section, by who has just found its lane at the column: L5. The entry is not
+ * opened again if it was emptied meanwhile: a signal handler forked, and this is the child.
+ */
+static inline struct seat *
+cpromi_section_enter(int32_t at)
+{
+	struct seat *seat = lane_close_entry(at);
+
+	store_relaxed(&seat->in_section, 1);
+	fence_compiler(); /* light side; the heavy one is in cpromi_epoch_advance(): E5 */
+	return seat;
+}
+
+static inline void
+cpromi_section_leave(int32_t at, size_t column, struct seat *seat)
+{
+	/* Release: what was changed. Pairs with load_acquire in is_in_section(). */
+	store_release(&seat->in_section, 0);
+	lane_open_entry(at, column);
+}
 
 /*
  * Enters the registry in the process' table and lays out the first row of seats.
@@ -132,15 +215,16 @@ int cpromi_lanes_open(struct lanes *l, struct region *region, uint32_t max);
 void cpromi_lanes_close(struct lanes *l);
 
 /*
- * Not for the fast path, which looks into the cache itself: the calling thread's seat
- * in this registry, NULL if there is no memory for one; and its lane, LANE_OVERFLOW
- * if it has none. A thread without a lane looks for a free one from time to time.
+ * Not for the fast path, which looks into the entry itself: the calling thread's seat
+ * in this registry, NULL if there is no memory for one; and the lane that it may write
+ * now, LANE_OVERFLOW if there is none. A thread without a lane looks for a free one from
+ * time to time.
  */
 struct seat *cpromi_lane_seat(struct lanes *l);
 uint32_t cpromi_lane_own(struct lanes *l);
 
 /*
- * A seat for the while: it is not noted in the cache, nor given back when the thread
+ * A seat for the while: it is not noted in an entry, nor given back when the thread
  * ends, and a signal handler of the thread does not take it for its own. NULL without memory.
  */
 struct seat *cpromi_lane_borrow(struct lanes *l);
@@ -181,8 +265,8 @@ cpromi_identity_pid(uint64_t owner)
 }
 
 /*
- * Blocks all signals: what a handler must not find half done, such as two words of a
- * cache that belong together, is done meanwhile.
+ * Blocks all signals: what a handler must not find half done, such as two words of an
+ * entry that belong together, is done meanwhile.
  */
 void cpromi_block_signals(sigset_t *old);
 

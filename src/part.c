@@ -207,11 +207,11 @@ take_place(struct cprom_registry *r, atomic_u64 *noted)
 static uint32_t
 own_place(const struct handle *h)
 {
-	atomic_u64 *noted = &cpromi_lane_places[h->number % CPROM_MAX_REGISTRIES];
+	uint32_t number = h->chunk->shape->lanes->number;
+	atomic_u64 *noted = &cpromi_lane_places[number % CPROM_MAX_REGISTRIES];
 	uint64_t there = load_acquire(noted);
 
-	return LIKELY(there >> 32 == h->number) ? (uint32_t)there
-						: take_place(registry_of(h), noted);
+	return LIKELY(there >> 32 == number) ? (uint32_t)there : take_place(registry_of(h), noted);
 }
 
 /* ---- updates --------------------------------------------------------------- */
@@ -366,12 +366,13 @@ cpromi_part_read(const struct handle *h, struct part *parts, size_t max)
 double
 cpromi_part_value(const struct handle *h)
 {
-	uint64_t there = load_acquire(&cpromi_lane_places[h->number % CPROM_MAX_REGISTRIES]);
+	uint32_t number = h->chunk->shape->lanes->number;
+	uint64_t there = load_acquire(&cpromi_lane_places[number % CPROM_MAX_REGISTRIES]);
 	atomic_u64 *cells = NULL;
 
 	if (!cpromi_mode_is_all(h->chunk->shape->mode))
 		return value_of_word(merged(h));
-	if (there >> 32 == h->number) /* else it has set none */
+	if (there >> 32 == number) /* else it has set none */
 		cells = cpromi_cells(h, 0, (uint32_t)there);
 	return cells == NULL ? 0 : value_of_word(part_word(h, cells));
 }

@@ -9,6 +9,7 @@
 
 #define FIRST_CHUNK_CELLS 64
 #define MAX_CHUNK_CELLS 1024
+#define NONE_BYTES (sizeof(struct chunk) + sizeof(atomic_ptr)) /* column 0 */
 
 /* ---- finding and making ---------------------------------------------------- */
 
@@ -32,13 +33,19 @@ spell_bound(struct bound_text *t, const char *label, double bound)
 	t->length = (unsigned char)n;
 }
 
+static size_t
+bounds_bytes(size_t count)
+{
+	return (count + BOUNDS_AT_ONCE) * sizeof(double);
+}
+
 static bool
 copy_bounds(struct shape *s, const struct shape_key *key)
 {
 	bool histogram = key->type == CPROM_TYPE_HISTOGRAM;
 	const char *label = histogram ? "le=\"" : "quantile=\"";
 	size_t lines = key->bounds.count + histogram;
-	double *bounds = cpromi_region_alloc(s->region, (key->bounds.count + 1) * sizeof(*bounds));
+	double *bounds = cpromi_region_alloc(s->region, bounds_bytes(key->bounds.count));
 	struct bound_text *texts = cpromi_region_alloc(s->region, lines * sizeof(*texts));
 
 	s->bounds = bounds;
@@ -50,7 +57,8 @@ copy_bounds(struct shape *s, const struct shape_key *key)
 		bounds[i] = key->bounds.items[i];
 		spell_bound(&texts[i], label, bounds[i]);
 	}
-	bounds[s->count] = __builtin_inf();
+	for (size_t i = 0; i < BOUNDS_AT_ONCE; i++)
+		bounds[s->count + i] = __builtin_inf();
 	if (histogram)
 		spell_bound(&texts[s->count], label, __builtin_inf());
 	return true;
@@ -78,10 +86,10 @@ drop_parts(struct shape *s)
 {
 	struct region *r = s->region;
 
-	cpromi_region_free(r, (void *)s->bounds, (s->count + 1) * sizeof(double));
+	cpromi_region_free(r, (void *)s->bounds, bounds_bytes(s->count));
 	cpromi_region_free(r, (void *)s->texts,
 			   (s->count + (s->type == CPROM_TYPE_HISTOGRAM)) * sizeof(*s->texts));
-	cpromi_region_free(r, s->none, sizeof(*s->none));
+	cpromi_region_free(r, s->none, NONE_BYTES);
 	cpromi_region_free(r, s, sizeof(*s));
 }
 
@@ -107,7 +115,7 @@ make(const struct shape_home *home, const struct shape_key *key)
 	s->has_lanes = key->type != CPROM_TYPE_GAUGE || s->parts;
 	s->used_lanes = s->parts ? &s->lanes->used_places : &s->lanes->used;
 	s->snapshot = key->type == CPROM_TYPE_HISTOGRAM || key->type == CPROM_TYPE_SUMMARY;
-	s->none = cpromi_region_alloc(s->region, sizeof(*s->none));
+	s->none = cpromi_region_alloc(s->region, NONE_BYTES);
 	if (copy_bounds(s, key) && s->none != NULL) {
 		s->none->shape = s;
 		return s;
@@ -177,7 +185,7 @@ block_bytes(const struct chunk *c)
 static struct chunk *
 make_chunk(struct shape *s, uint32_t capacity)
 {
-	uint32_t stride = s->has_lanes ? s->lanes->max + 1 : 1;
+	uint32_t stride = COLUMN_OF_LANE(s->has_lanes ? s->lanes->max : LANE_OVERFLOW) + 1;
 	size_t bytes = sizeof(struct chunk) + (size_t)s->planes * stride * sizeof(atomic_ptr);
 	struct chunk *c = cpromi_region_carve(s->region, bytes, 16);
 
@@ -191,7 +199,8 @@ make_chunk(struct shape *s, uint32_t capacity)
 
 		if (block == NULL)
 			return NULL;
-		store_relaxed(&c->blocks[plane * stride], (uintptr_t)block);
+		store_relaxed(&c->blocks[plane * stride + COLUMN_OF_LANE(LANE_OVERFLOW)],
+			      (uintptr_t)block);
 	}
 	return c;
 }
@@ -215,10 +224,9 @@ carve_series(struct chunk *c, uint32_t i)
 
 	if (h == NULL)
 		return NULL;
-	h->number = s->lanes->number;
+	h->entry_at = cpromi_lane_entry_at(s->lanes->entry);
 	h->chunk = c;
 	h->offset = i * s->run;
-	h->cache_at = cpromi_lane_cache_at(h->number);
 	h->type = (uint8_t)s->type;
 	h->kind = s->parts ? HANDLE_PARTS : HANDLE_SERIES;
 	return h;
@@ -263,9 +271,10 @@ fold_to_zero(struct handle *h, unsigned cell)
 	sub_relaxed(&cpromi_shared_cells(h, 0)[cell], cpromi_sum_u64(h, 0, cell));
 }
 
-/* Doubles would lose digits that way. Fractions of counters are added by
- * compare-and-swap, so a store holds; a sum in the middle of an observation may
- * survive, the price of a handle used while it is removed. */
+/*
+ * Doubles would lose digits that way. Updates that began before the series was removed are
+ * over (E5); one that comes later, through a handle kept too long, could undo the store.
+ */
 static void
 store_zero(struct handle *h, unsigned plane, unsigned cell)
 {
@@ -317,7 +326,7 @@ make_block(struct chunk *c, atomic_ptr *at)
 atomic_u64 *
 cpromi_make_cells(const struct handle *h, unsigned plane, unsigned lane)
 {
-	atomic_ptr *at = &h->chunk->blocks[plane * h->chunk->stride + lane];
+	atomic_ptr *at = &h->chunk->blocks[plane * h->chunk->stride + COLUMN_OF_LANE(lane)];
 	uintptr_t block = load_acquire(at);
 
 	if (block == 0)

@@ -9,12 +9,13 @@
  * outlived its series still finds cells of the right number and bounds.
  *
  *   chunk: cells of `capacity` series, `run` cells each
- *     blocks[plane][lane] ──► [ run of series 0 ][ run of series 1 ] …
+ *     blocks[plane][column of lane] ──► [ run of series 0 ][ run of series 1 ] …
  *
  * Invariants
  *  S1  Cells of a lane are written by its owner with plain stores, those of lane 0
  *      with atomic read-modify-writes by anybody. Lane 0 is there from the start.
- *  S2  A block is set once, by an owner of its lane, and never freed.
+ *  S2  A block is set once, by an owner of its lane, and never freed. In column 0 there
+ *      never is one (lane.h).
  *  S3  A handle but for its link never changes once the series is made.
  *
  * A counter has two planes: whole numbers, and fractions as doubles. A summary
@@ -32,6 +33,7 @@
 /* Types beyond those that a page knows. */
 enum { CPROMI_TYPE_COLLECTOR = 100, CPROMI_TYPE_SKETCH_LEAF };
 
+#define BOUNDS_AT_ONCE 4   /* are compared: histogram.c */
 #define GAUGE_PART_CELLS 4 /* of a process: part.h */
 
 enum handle_kind {
@@ -42,11 +44,10 @@ enum handle_kind {
 
 /* What every public metric handle points to: a series, or the family that has labels. */
 struct handle {
-	uint32_t link;   /* of free lists and retired objects */
-	uint32_t number; /* of the registry; LANE_NO_NUMBER in a family */
+	uint32_t link;    /* of free lists and retired objects */
+	int32_t entry_at; /* of the registry: cpromi_lane_entry_at(); in a family of none */
 	struct chunk *chunk;
-	uint32_t offset;   /* of the run in each block, in cells */
-	uint16_t cache_at; /* of number: cpromi_lane_cache_at() */
+	uint32_t offset; /* of the run in each block, in cells */
 	uint8_t type;
 	uint8_t kind;
 };
@@ -80,7 +81,7 @@ struct shape {
 	uint64_t slice_ns;              /* length of one */
 	struct shape *leaf;             /* of a summary's sketch */
 	size_t count;                   /* bounds */
-	const double *bounds;           /* behind the last one is +Inf */
+	const double *bounds;           /* behind the last one are BOUNDS_AT_ONCE of +Inf */
 	const struct bound_text *texts; /* count of them, and for a histogram le="+Inf" */
 };
 
@@ -88,9 +89,9 @@ struct chunk {
 	uint32_t link; /* of the spare chunks */
 	uint32_t capacity;
 	atomic_u32 used;
-	uint32_t stride; /* lanes of a plane, lane 0 included */
+	uint32_t stride; /* columns of a plane */
 	struct shape *shape;
-	atomic_ptr blocks[]; /* plane × stride + lane */
+	atomic_ptr blocks[]; /* plane × stride + column */
 };
 
 static inline bool
@@ -136,7 +137,7 @@ static inline atomic_u64 *
 cpromi_cells(const struct handle *h, unsigned plane, unsigned lane)
 {
 	const struct chunk *c = h->chunk;
-	uintptr_t block = load_acquire(&c->blocks[plane * c->stride + lane]);
+	uintptr_t block = load_acquire(&c->blocks[plane * c->stride + COLUMN_OF_LANE(lane)]);
 
 	return block == 0 ? NULL : (atomic_u64 *)block + h->offset;
 }
@@ -148,34 +149,32 @@ cpromi_lane_end(const struct shape *s)
 	return s->has_lanes ? load_acquire(s->used_lanes) + 1 : 1;
 }
 
-/*
- * The calling thread's own cells of a series, to be written with plain stores, if its
- * lane has touched their chunk before; else NULL: then ask cpromi_own_cells_slow(), in
- * a function of its own, so that the way here needs no stack.
- */
+/* The block of a series' chunk in the lane at that column; NULL as below. */
 static inline atomic_u64 *
-cpromi_found_cells(const struct handle *h, unsigned plane)
+cpromi_block_at(const struct handle *h, unsigned plane, size_t column)
 {
-	uint64_t owned = cpromi_lane_owned(h->cache_at);
-	size_t lane = (uint32_t)owned;
-	uintptr_t block;
-	atomic_u64 *cells;
+	const atomic_ptr *row = h->chunk->blocks;
 
-	if (UNLIKELY((uint32_t)(owned >> 32) != h->number))
-		return NULL;
+	if (plane > 0)
+		row += plane * (size_t)h->chunk->stride;
 	/* Relaxed: this thread, or who had the lane before it (L2), set it. */
-	block = load_relaxed(
-		&h->chunk->blocks[plane == 0 ? lane : plane * h->chunk->stride + lane]);
-	if (UNLIKELY(block == 0))
-		return NULL;
-	cells = (atomic_u64 *)block + h->offset;
-	if (cells == NULL)
-		__builtin_unreachable(); /* saves the caller a second test */
-	return cells;
+	return (atomic_u64 *)load_relaxed(&row[column]);
 }
 
 /*
- * The same with a lane or block that is taken or made now. NULL if there is none, and
+ * The calling thread's own block, where the cells of the series from its offset on are to be
+ * written with plain stores. NULL if its lane has not touched the chunk before, or is in a
+ * section (L5): then ask cpromi_own_cells_slow(), in a function of its own, so that the
+ * way here needs no stack.
+ */
+static inline atomic_u64 *
+cpromi_found_block(const struct handle *h, unsigned plane)
+{
+	return cpromi_block_at(h, plane, cpromi_lane_column(h->entry_at));
+}
+
+/*
+ * The cells there, in a lane or block that is taken or made now. NULL if there is none, and
  * the caller must add atomically to cpromi_shared_cells(), or if h is not a series.
  */
 atomic_u64 *cpromi_own_cells_slow(const struct handle *h, unsigned plane) COLD;
@@ -186,9 +185,9 @@ atomic_u64 *cpromi_make_cells(const struct handle *h, unsigned plane, unsigned l
 static inline atomic_u64 *
 cpromi_own_cells(const struct handle *h, unsigned plane)
 {
-	atomic_u64 *cells = cpromi_found_cells(h, plane);
+	atomic_u64 *block = cpromi_found_block(h, plane);
 
-	return LIKELY(cells != NULL) ? cells : cpromi_own_cells_slow(h, plane);
+	return LIKELY(block != NULL) ? block + h->offset : cpromi_own_cells_slow(h, plane);
 }
 
 static inline atomic_u64 *
@@ -197,7 +196,7 @@ cpromi_shared_cells(const struct handle *h, unsigned plane)
 	return cpromi_cells(h, plane, LANE_OVERFLOW);
 }
 
-/* Adds to a double that others may write too; no update is lost to a signal handler either. */
+/* Adds to a double that others may write too. */
 static inline void
 cpromi_add_double(atomic_u64 *cell, double v)
 {
@@ -205,6 +204,13 @@ cpromi_add_double(atomic_u64 *cell, double v)
 
 	while (!cas_relaxed(cell, &old, double_bits(bits_double(old) + v)))
 		;
+}
+
+/* The same in a section: no one else writes it. Release: see add_owned_release(). */
+static inline void
+cpromi_add_own_double(atomic_u64 *cell, double v)
+{
+	store_release(cell, double_bits(bits_double(load_relaxed(cell)) + v));
 }
 
 /* The sum over all lanes of one cell of a series. */
@@ -242,20 +248,29 @@ cpromi_snapshot_end(atomic_u64 *cells, uint64_t odd)
 }
 
 /*
- * Adds to the sum and to one count, in the own cells, as one step for a snapshot. A
- * signal handler that adds in between loses nothing; but a snapshot that is taken just
- * then may hold one half of the interrupted step.
+ * Adds to the sum and to one count, in the own cells, as one step for a snapshot. False
+ * if there are none, as in cpromi_found_block(). A signal handler that observes meanwhile
+ * does so in lane 0; a page that it takes may hold one half of the interrupted step.
  */
-static inline void
-cpromi_snapshot_add(atomic_u64 *cells, size_t count, uint64_t n, double sum)
+static inline bool
+cpromi_snapshot_own(const struct handle *h, size_t count, uint64_t n, double sum)
 {
-	uint64_t odd = cpromi_snapshot_begin(cells);
-	uint64_t old = load_relaxed(&cells[1]);
+	int32_t at = h->entry_at;
+	size_t column = cpromi_lane_column(at);
+	atomic_u64 *cells = cpromi_block_at(h, 0, column);
+	struct seat *seat;
+	uint64_t odd;
 
+	if (UNLIKELY(cells == NULL))
+		return false;
+	cells += h->offset;
+	seat = cpromi_section_enter(at);
+	odd = cpromi_snapshot_begin(cells);
 	add_owned_release(&cells[count], n);
-	while (!cas_owned_release(&cells[1], &old, double_bits(bits_double(old) + sum)))
-		;
+	cpromi_add_own_double(&cells[1], sum);
 	cpromi_snapshot_end(cells, odd);
+	cpromi_section_leave(at, column, seat);
+	return true;
 }
 
 /* Why an update was dropped, as the library's own metrics count it. */

@@ -55,10 +55,17 @@ cprom_summary_create(const cprom_summary_options *from)
 }
 
 static COLD void
-observe_shared(const struct handle *h, double v)
+observe_slow(const struct handle *h, double v)
 {
-	atomic_u64 *cells = cpromi_shared_cells(h, 0);
+	atomic_u64 *cells;
 
+	if (cpromi_own_cells_slow(h, 0) != NULL && cpromi_snapshot_own(h, 2, 1, v))
+		return;
+	if (h->kind != HANDLE_SERIES) {
+		cpromi_drop(h, DROP_NOT_A_SERIES);
+		return;
+	}
+	cells = cpromi_shared_cells(h, 0);
 	add_relaxed(&cells[2], 1);
 	cpromi_add_double(&cells[1], v);
 }
@@ -67,20 +74,16 @@ void
 cprom_summary_observe(cprom_summary *m, double v)
 {
 	const struct handle *h = (const struct handle *)m;
-	atomic_u64 *cells;
 
 	if (UNLIKELY(h == NULL))
 		return;
-	if (UNLIKELY(v != v || h->kind != HANDLE_SERIES)) {
-		cpromi_drop(h, v != v ? DROP_NAN : DROP_NOT_A_SERIES);
+	if (UNLIKELY(v != v)) {
+		cpromi_drop(h, DROP_NAN);
 		return;
 	}
-	cells = cpromi_own_cells(h, 0);
-	if (LIKELY(cells != NULL))
-		cpromi_snapshot_add(cells, 2, 1, v);
-	else
-		observe_shared(h, v);
-	if (h->chunk->shape->slices > 0)
+	if (UNLIKELY(!cpromi_snapshot_own(h, 2, 1, v)))
+		observe_slow(h, v);
+	if (h->chunk->shape->slices > 0 && h->kind == HANDLE_SERIES)
 		cpromi_sketch_observe((const struct series *)m, v, cpromi_monotonic_coarse_ns());
 }
 

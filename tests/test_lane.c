@@ -206,15 +206,14 @@ a_thread_keeps_its_seat_and_lane(void **state)
 {
 	struct lanes *l = open_private(8);
 	struct spot first = sit_down(l);
-	struct lane_cache *c = cpromi_lane_cached(l->number);
+	struct lane_entry *e = &cpromi_lane_entries[l->entry];
 
 	(void)state;
 	assert_int_equal(first.lane, 1);
 	assert_ptr_equal(first.seat, &l->row.seats[0]);
 	assert_int_equal(owner_of(first.seat), getpid());
-	assert_int_equal(c->number, l->number);
-	assert_ptr_equal(c->seat, first.seat);
-	assert_true(load_relaxed(&c->owned) == ((uint64_t)l->number << 32 | 1));
+	assert_ptr_equal(e->seat, first.seat);
+	assert_int_equal(cpromi_lane_column(cpromi_lane_entry_at(l->entry)), COLUMN_OF_LANE(1));
 	for (int i = 0; i < 3000; i++) {
 		assert_ptr_equal(cpromi_lane_seat(l), first.seat);
 		assert_int_equal(cpromi_lane_own(l), 1);
@@ -315,7 +314,7 @@ a_thread_without_a_lane_gets_one_when_one_is_free(void **state)
 
 	(void)state;
 	assert_int_equal(updates_until_own_lane(l), 3000);
-	assert_true(load_relaxed(&cpromi_lane_cached(l->number)->owned) == 0);
+	assert_int_equal(cpromi_lane_column(cpromi_lane_entry_at(l->entry)), COLUMN_NONE);
 	assert_ptr_equal(cpromi_lane_seat(l), shared);
 	end_party(p);
 	assert_true(updates_until_own_lane(l) <= 1100);
@@ -376,7 +375,7 @@ no_memory_for_the_first_row_is_enomem(void **state)
 
 /* ---- many registries -------------------------------------------------------------- */
 
-#define CROWD (2 * LANE_CACHE + 4)
+#define CROWD (2 * LANE_ENTRIES + 4)
 
 struct crowd {
 	struct lanes *lanes[CROWD];
@@ -392,8 +391,9 @@ use_in_turn(void *arg)
 	for (unsigned i = 0; i < 5 * CROWD; i++) {
 		struct lanes *l = crowd->lanes[i % CROWD];
 		struct spot s = sit_down(l);
+		uint32_t lane = l->entry == 0 ? LANE_OVERFLOW : 1; /* L4 */
 
-		crowd->wrong += s.lane != 1 || s.seat != &l->row.seats[0];
+		crowd->wrong += s.lane != lane || s.seat != &l->row.seats[0];
 		crowd->wrong += seats[i % CROWD] != NULL && seats[i % CROWD] != s.seat;
 		seats[i % CROWD] = s.seat;
 	}
@@ -403,37 +403,39 @@ use_in_turn(void *arg)
 }
 
 static void
-a_thread_has_one_seat_in_each_of_more_registries_than_it_caches(void **state)
+a_thread_has_one_seat_in_each_of_more_registries_than_there_are_entries(void **state)
 {
 	struct crowd crowd = {.wrong = 0};
 	pthread_t thread;
 
 	(void)state;
-	for (unsigned i = 0; i < CROWD; i++)
+	for (unsigned i = 0; i < CROWD; i++) {
 		crowd.lanes[i] = open_private(4);
+		assert_int_equal(crowd.lanes[i]->entry, i < LANE_ENTRIES - 1 ? i + 1 : 0);
+	}
 	assert_int_equal(pthread_create(&thread, NULL, use_in_turn, &crowd), 0);
 	pthread_join(thread, NULL);
 	assert_int_equal(crowd.wrong, 0);
-	for (unsigned i = 0; i < CROWD; i++) { /* those that the cache had forgotten, too */
+	for (unsigned i = 0; i < CROWD; i++) { /* those that no entry has, too */
 		assert_int_equal(seats_owned(crowd.lanes[i]), 0);
 		cpromi_lanes_close(crowd.lanes[i]);
 	}
 }
 
 static void
-a_number_is_not_used_again_so_a_stale_seat_is_not(void **state)
+a_number_is_not_used_again_and_an_entry_is_empty_then(void **state)
 {
 	static uint32_t last[CPROM_MAX_REGISTRIES];
 
 	(void)state;
 	for (int i = 0; i < 2 * CPROM_MAX_REGISTRIES + 100; i++) {
 		struct lanes *l = open_private(4);
-		struct lane_cache *c = cpromi_lane_cached(l->number);
 		uint32_t slot = l->number % CPROM_MAX_REGISTRIES;
 
 		assert_true(l->number > last[slot]);
-		assert_true(c->number != l->number &&
-			    load_relaxed(&c->owned) >> 32 != l->number); /* L4 */
+		assert_int_equal(l->entry, 1); /* L4 */
+		assert_null(cpromi_lane_entries[1].seat);
+		assert_int_equal(cpromi_lane_column(cpromi_lane_entry_at(1)), COLUMN_NONE);
 		assert_ptr_equal(sit_down(l).seat, &l->row.seats[0]);
 		assert_int_equal(seats_owned(l), 1);
 		last[slot] = l->number;
@@ -484,6 +486,76 @@ a_thread_may_outlive_the_registry_that_it_used(void **state)
 	cpromi_lanes_close(next);
 }
 
+/* A thread of a pool, which works for each job in a registry of its own. */
+struct pool {
+	struct lanes *job; /* NULL: there is none any more */
+	unsigned wrong;
+	pthread_barrier_t begin, done;
+};
+
+static void *
+work_for_jobs(void *arg)
+{
+	struct pool *p = arg;
+
+	while (pthread_barrier_wait(&p->begin), p->job != NULL) {
+		struct spot s = sit_down(p->job);
+
+		p->wrong += s.lane != 1 || s.seat != &p->job->row.seats[0];
+		pthread_barrier_wait(&p->done);
+	}
+	return NULL;
+}
+
+static void
+an_entry_is_taken_again_when_all_threads_have_moved_on(void **state)
+{
+	struct pool p = {.wrong = 0};
+	uint32_t last = 0;
+	pthread_t thread;
+
+	(void)state;
+	pthread_barrier_init(&p.begin, NULL, 2);
+	pthread_barrier_init(&p.done, NULL, 2);
+	assert_int_equal(pthread_create(&thread, NULL, work_for_jobs, &p), 0);
+	for (int i = 0; i < 5 * LANE_ENTRIES; i++) {
+		p.job = open_private(4);
+		assert_int_not_equal(p.job->entry, 0);
+		assert_int_not_equal(p.job->entry, last); /* the thread still has its seat there */
+		last = p.job->entry;
+		pthread_barrier_wait(&p.begin);
+		pthread_barrier_wait(&p.done);
+		cpromi_lanes_close(p.job);
+	}
+	p.job = NULL;
+	pthread_barrier_wait(&p.begin);
+	pthread_join(thread, NULL);
+	assert_int_equal(p.wrong, 0);
+}
+
+static void
+a_section_closes_the_entry_to_signal_handlers(void **state)
+{
+	struct lanes *l = open_private(4);
+	struct spot mine = sit_down(l);
+	int32_t at = cpromi_lane_entry_at(l->entry);
+	size_t column = cpromi_lane_column(at);
+	struct seat *seat = cpromi_section_enter(at);
+
+	(void)state;
+	assert_ptr_equal(seat, mine.seat);
+	assert_int_equal(load_relaxed(&seat->in_section), 1);
+	assert_int_equal(cpromi_lane_column(at), COLUMN_NONE);
+	for (int i = 0; i < 3000; i++)
+		assert_int_equal(cpromi_lane_own(l), LANE_OVERFLOW);
+	assert_ptr_equal(cpromi_lane_seat(l), seat);
+	cpromi_section_leave(at, column, seat);
+	assert_int_equal(load_relaxed(&seat->in_section), 0);
+	assert_int_equal(cpromi_lane_own(l), mine.lane);
+	assert_int_equal(cpromi_lane_column(at), column);
+	cpromi_lanes_close(l);
+}
+
 static void
 threads_may_leave_while_the_registry_is_closed(void **state)
 {
@@ -507,7 +579,7 @@ threads_may_leave_while_the_registry_is_closed(void **state)
 static int
 sit_in_private_copy(struct lanes *l)
 {
-	if (cpromi_lane_cached(l->number)->number != 0 || seats_owned(l) != 0)
+	if (cpromi_lane_entries[l->entry].seat != NULL || seats_owned(l) != 0)
 		return 1;
 	if (sit_down(l).lane != 1)
 		return 2;
@@ -530,7 +602,7 @@ in_the_childs_copy_of_a_private_registry_all_seats_are_free(void **state)
 									: sit_in_private_copy(l));
 	assert_int_equal(child_status(pid), 0);
 	assert_int_equal(seats_owned(l), 4);
-	assert_ptr_equal(cpromi_lane_cached(l->number)->seat, mine.seat);
+	assert_ptr_equal(cpromi_lane_entries[l->entry].seat, mine.seat);
 	end_party(p);
 	cpromi_lanes_close(l);
 }
@@ -538,10 +610,10 @@ in_the_childs_copy_of_a_private_registry_all_seats_are_free(void **state)
 static int
 sit_beside_the_parent(struct lanes *l, struct spot parents)
 {
-	struct lane_cache *c = cpromi_lane_cached(l->number);
+	struct lane_entry *e = &cpromi_lane_entries[l->entry];
 	struct spot mine;
 
-	if (c->number != 0 || load_relaxed(&c->owned) != 0)
+	if (e->seat != NULL || load_relaxed(&e->column) != COLUMN_NONE)
 		return 1;
 	if (seats_owned(l) != 1)
 		return 2;
@@ -549,6 +621,37 @@ sit_beside_the_parent(struct lanes *l, struct spot parents)
 	if (mine.seat == parents.seat || mine.lane == parents.lane || seats_owned(l) != 2)
 		return 3;
 	return 0;
+}
+
+/* A signal handler forked in the middle of a section, and the child goes on with it. */
+static int
+end_the_parents_section(struct lanes *l, size_t column, struct seat *seat)
+{
+	int32_t at = cpromi_lane_entry_at(l->entry);
+
+	cpromi_section_leave(at, column, seat);
+	if (cpromi_lane_column(at) != COLUMN_NONE)
+		return 1; /* two processes would write one lane: L1 */
+	return sit_down(l).seat != seat ? 0 : 2;
+}
+
+static void
+a_child_that_is_forked_in_a_section_has_no_lane_when_it_ends(void **state)
+{
+	struct lanes *l = open_lanes((uint64_t)1 << 20, true, 8);
+	int32_t at = cpromi_lane_entry_at(l->entry);
+	struct spot mine = sit_down(l);
+	size_t column = cpromi_lane_column(at);
+	struct seat *seat = cpromi_section_enter(at);
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0)
+		_exit(end_the_parents_section(l, column, seat));
+	assert_int_equal(child_status(pid), 0);
+	cpromi_section_leave(at, column, seat);
+	assert_int_equal(cpromi_lane_own(l), mine.lane);
+	cpromi_lanes_close(l);
 }
 
 static void
@@ -637,8 +740,12 @@ main(void)
 		cmocka_unit_test(taking_a_seat_leaves_the_signal_mask_as_it_was),
 		cmocka_unit_test(no_memory_for_a_seat_is_no_seat),
 		cmocka_unit_test(no_memory_for_the_first_row_is_enomem),
-		cmocka_unit_test(a_thread_has_one_seat_in_each_of_more_registries_than_it_caches),
-		cmocka_unit_test(a_number_is_not_used_again_so_a_stale_seat_is_not),
+		cmocka_unit_test(
+			a_thread_has_one_seat_in_each_of_more_registries_than_there_are_entries),
+		cmocka_unit_test(a_number_is_not_used_again_and_an_entry_is_empty_then),
+		cmocka_unit_test(an_entry_is_taken_again_when_all_threads_have_moved_on),
+		cmocka_unit_test(a_section_closes_the_entry_to_signal_handlers),
+		cmocka_unit_test(a_child_that_is_forked_in_a_section_has_no_lane_when_it_ends),
 		cmocka_unit_test(the_table_of_registries_is_full_at_its_bound_and_not_for_ever),
 		cmocka_unit_test(a_thread_may_outlive_the_registry_that_it_used),
 		cmocka_unit_test(threads_may_leave_while_the_registry_is_closed),

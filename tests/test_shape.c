@@ -220,7 +220,7 @@ series_have_cells_of_their_own(void **state)
 		struct handle *h = cpromi_shape_take(s);
 
 		assert_non_null(h);
-		assert_int_equal(h->number, home->lanes.number);
+		assert_int_equal(h->entry_at, cpromi_lane_entry_at(home->lanes.entry));
 		assert_int_equal(h->kind, HANDLE_SERIES);
 		assert_int_equal(h->type, CPROM_TYPE_HISTOGRAM);
 		cells[2 * i] = cpromi_shared_cells(h, 0);
@@ -343,7 +343,7 @@ check_zero_after_give(struct shape *s)
 	assert_ptr_equal(cpromi_shape_take(s), h);
 	assert_ptr_equal(h->chunk, before.chunk); /* S3 */
 	assert_int_equal(h->offset, before.offset);
-	assert_int_equal(h->number, before.number);
+	assert_int_equal(h->entry_at, before.entry_at);
 	assert_int_equal(h->type, before.type);
 	for (uint32_t c = s->snapshot ? 2 : 0; c < s->run; c++)
 		assert_true(cpromi_sum_u64(h, 0, c) == 0);
@@ -413,8 +413,9 @@ counting_through_a_removed_handle_never_makes_a_sum_negative(void **state)
 static void
 what_is_no_series_has_no_own_cells(void **state)
 {
-	struct handle family = {
-		.number = LANE_NO_NUMBER, .chunk = counters()->none, .kind = HANDLE_FAMILY};
+	struct handle family = {.entry_at = cpromi_lane_entry_at(0),
+				.chunk = counters()->none,
+				.kind = HANDLE_FAMILY};
 
 	(void)state;
 	assert_null(cpromi_own_cells(&family, 0));

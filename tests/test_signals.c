@@ -391,7 +391,7 @@ enum state {
 	SHARED,     /* it has a seat, but no lane */
 	NEW_SHARED, /* its first update, and no lane is left */
 	REGAINED,   /* it has no lane, will look for one now, and one is free */
-	EVICTED,    /* another registry has its entry of the cache */
+	NO_ENTRY,   /* other registries have all entries */
 	TURNING,    /* the sketch has counts of an earlier slice */
 	COMMON,     /* as HOT, in a registry that processes share */
 	NEW_COMMON, /* as NEW_LANE, in such a one */
@@ -406,7 +406,7 @@ static const char *const state_names[] = {
 	"shared lane",
 	"new shared lane",
 	"a lane regained",
-	"evicted",
+	"no entry",
 	"window turns",
 	"shared registry",
 	"new in a shared registry",
@@ -417,41 +417,32 @@ struct scene {
 	const struct deed *under; /* what is interrupted */
 	const struct deed *over;  /* what the handler does */
 	enum state state;
-	bool elsewhere; /* the handler updates another registry first, which takes the entry */
+	bool elsewhere; /* the handler updates another registry first */
 	bool loose;     /* a page may show half of the update */
 };
 
-/* One registry for each entry of the cache of lanes, with its counter. */
+/* Another registry, with its counter. */
 static struct neighbour {
 	cprom_registry *registry;
 	cprom_counter *counter;
 	double expected;
-} neighbours[LANE_CACHE];
+} neighbour;
 
 static void
-make_neighbours(void)
+make_neighbour(void)
 {
-	for (unsigned i = 0; i < LANE_CACHE; i++) {
-		cprom_registry *r = cprom_registry_new(.max_bytes = 1 << 20);
-		struct neighbour *n = &neighbours[r->lanes.number % LANE_CACHE];
-
-		n->registry = r;
-		n->counter = cprom_counter_new("n_total", "N.", .registry = r);
-	}
-}
-
-static struct neighbour *
-neighbour(void)
-{
-	return &neighbours[m.registry->lanes.number % LANE_CACHE];
+	neighbour.registry = cprom_registry_new(.max_bytes = 1 << 20);
+	neighbour.counter = cprom_counter_new("n_total", "N.", .registry = neighbour.registry);
 }
 
 static void
 update_elsewhere(void)
 {
-	cprom_counter_inc(neighbour()->counter);
-	neighbour()->expected++;
+	cprom_counter_inc(neighbour.counter);
+	neighbour.expected++;
 }
+
+static cprom_registry *fillers[LANE_ENTRIES]; /* that have the entries: NO_ENTRY */
 
 static const struct deed stray = {"another registry", update_elsewhere, NOTHING, 0, 0};
 
@@ -519,6 +510,8 @@ set_up(const struct scene *s, struct account *a)
 {
 	*a = (struct account){0};
 	entered = 0;
+	for (unsigned i = 0; s->state == NO_ENTRY && i < LANE_ENTRIES; i++)
+		fillers[i] = cprom_registry_new(.max_bytes = 1 << 16);
 	tenant_comes(s->state >= COMMON, has_no_lane(s->state) || s->state == REGAINED ? 1 : 4);
 	if (s->state != REGAINED && !has_no_lane(s->state))
 		tenant_leaves();
@@ -528,10 +521,8 @@ set_up(const struct scene *s, struct account *a)
 		warm_up(s, a);
 	if (s->state == REGAINED) {
 		tenant_leaves();
-		cpromi_lane_cached(m.registry->lanes.number)->retry = 1;
+		cpromi_lane_entries[m.registry->lanes.entry].retry = 1;
 	}
-	if (s->state == EVICTED)
-		update_elsewhere();
 	if (s->state == TURNING) {
 		sketch_ns += 6 * 120 * (uint64_t)1000000000; /* the same slot, for another slice */
 		a->count = 0;
@@ -560,7 +551,7 @@ judge_seats(const struct scene *s)
 		return "a seat was left in an epoch";
 	if (n > most)
 		return "more seats than threads";
-	if (cpromi_lane_cached(m.registry->lanes.number)->retry > 1 << 20)
+	if (cpromi_lane_entries[m.registry->lanes.entry].retry > 1 << 20)
 		return "the thread will not look for a lane again";
 	return NULL;
 }
@@ -584,9 +575,9 @@ judge(const struct scene *s, const struct account *expected, char *out, size_t s
 		snprintf(out, size, "the window does not hold %u", expected->count);
 	else if (s->over == &dump && !s->loose && !is_page(dumped()))
 		snprintf(out, size, "the dump is neither the page before nor the one after");
-	else if (cprom_counter_value(neighbour()->counter) != neighbour()->expected)
+	else if (cprom_counter_value(neighbour.counter) != neighbour.expected)
 		snprintf(out, size, "the other registry counts %g, not %g",
-			 cprom_counter_value(neighbour()->counter), neighbour()->expected);
+			 cprom_counter_value(neighbour.counter), neighbour.expected);
 	else if (seats != NULL)
 		snprintf(out, size, "%s", seats);
 }
@@ -600,6 +591,10 @@ tear_down(const struct scene *s)
 	page_before = NULL;
 	cprom_registry_free(m.registry);
 	m = (struct metrics){0};
+	for (unsigned i = 0; i < LANE_ENTRIES; i++) {
+		cprom_registry_free(fillers[i]);
+		fillers[i] = NULL;
+	}
 }
 
 /* ---- a child that is interrupted at one instruction ---------------------------- */
@@ -623,8 +618,7 @@ static const struct scene *scene; /* that the child plays */
 static void
 interrupt(int signo)
 {
-	struct lane_cache *c = cpromi_lane_cached(m.registry->lanes.number);
-	struct seat *seat = c->number == m.registry->lanes.number ? c->seat : NULL;
+	struct seat *seat = cpromi_lane_entries[m.registry->lanes.entry].seat;
 	uint64_t epoch = seat == NULL ? 0 : load_relaxed(&seat->epoch);
 
 	(void)signo;
@@ -1083,15 +1077,15 @@ at_each_instruction_of_an_update_without_a_lane(void **state)
 	play_all(SHARED, false);
 	play_all(NEW_SHARED, false);
 	play_all(REGAINED, false);
+	play_all(NO_ENTRY, false);
 }
 
 static void
-at_each_instruction_while_the_handler_takes_the_entry_for_another_registry(void **state)
+at_each_instruction_while_the_handler_updates_another_registry_first(void **state)
 {
 	(void)state;
 	play_all(HOT, true);
 	play_all(SHARED, true);
-	play_all(EVICTED, true);
 }
 
 static void
@@ -1216,7 +1210,7 @@ handle_storm(int signo)
 
 	(void)signo;
 	if (storm.elsewhere)
-		cprom_counter_inc(neighbour()->counter);
+		cprom_counter_inc(neighbour.counter);
 	do_all();
 	add_relaxed(&handled, 1);
 	add_acq_rel(&storm.seen, 1);
@@ -1353,12 +1347,12 @@ static void
 storm_over(bool shared, unsigned lanes, bool elsewhere)
 {
 	make_metrics(shared, lanes);
-	neighbour()->expected = cprom_counter_value(neighbour()->counter);
+	neighbour.expected = cprom_counter_value(neighbour.counter);
 	run_storm(elsewhere);
 	assert_exact();
 	if (elsewhere)
-		assert_double(cprom_counter_value(neighbour()->counter),
-			      neighbour()->expected + (double)load_relaxed(&storm.handled));
+		assert_double(cprom_counter_value(neighbour.counter),
+			      neighbour.expected + (double)load_relaxed(&storm.handled));
 	cprom_registry_free(m.registry);
 }
 
@@ -1450,7 +1444,7 @@ look_up(int signo)
 
 	(void)signo;
 	if (storm.elsewhere)
-		cprom_counter_inc(neighbour()->counter);
+		cprom_counter_inc(neighbour.counter);
 	labels_inc();
 	add_relaxed(&handled, 1);
 	add_acq_rel(&storm.seen, 1);
@@ -1729,7 +1723,7 @@ open_stage(void **state)
 {
 	(void)state;
 	dump_fd = memfd_create("dump", 0);
-	make_neighbours();
+	make_neighbour();
 #if defined(__x86_64__) && !defined(SANITIZED)
 	stage = mmap(NULL, sizeof(*stage), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
 		     0);
@@ -1751,7 +1745,7 @@ main(void)
 		stepped(at_each_instruction_of_the_first_update_of_a_series),
 		stepped(at_each_instruction_of_the_first_update_of_a_thread),
 		stepped(at_each_instruction_of_an_update_without_a_lane),
-		stepped(at_each_instruction_while_the_handler_takes_the_entry_for_another_registry),
+		stepped(at_each_instruction_while_the_handler_updates_another_registry_first),
 		stepped(at_each_instruction_the_handler_may_leave_the_entry_to_another_registry),
 		stepped(at_each_instruction_of_an_update_in_a_shared_registry),
 		stepped(at_each_instruction_of_a_look_up_creation_or_removal),

@@ -430,6 +430,77 @@ check_closed(void)
 	EXPECT(machine_mapped() == 0);
 }
 
+/* The registry is freed, and the next one made, while a thread has a seat noted in its entry. */
+static atomic_ptr next_home;
+
+static void
+count_here_and_there(void)
+{
+	int32_t at = cpromi_lane_entry_at(home->lanes.entry);
+	struct home *next;
+
+	count_in_lane();
+	store_release(&finished, 1);
+	next = (struct home *)load_acquire(&next_home);
+	if (next == NULL)
+		return;
+	/* L4: what stands in the entry is of this registry, and it has nothing there yet. */
+	EXPECT(cpromi_lane_column(cpromi_lane_entry_at(next->lanes.entry)) == COLUMN_NONE);
+	EXPECT(cpromi_lane_own(&next->lanes) != LANE_OVERFLOW);
+	EXPECT(cpromi_lane_column(at) == COLUMN_NONE); /* and is free for a third one */
+}
+
+static void
+free_and_make_another(void)
+{
+	if (!load_acquire(&finished))
+		return;
+	cpromi_lanes_close(&home->lanes);
+	open_home();
+	EXPECT(cpromi_lane_own(&home->lanes) != LANE_OVERFLOW);
+	store_release(&next_home, (uintptr_t)home);
+}
+
+/* What is used in a section that began before it was retired is not given back before its end. */
+static atomic_u32 in_use;
+
+static void
+use_in_section(void)
+{
+	int32_t at = cpromi_lane_entry_at(home->lanes.entry);
+	struct seat *seat;
+	size_t column;
+
+	EXPECT(cpromi_lane_own(&home->lanes) != LANE_OVERFLOW);
+	column = cpromi_lane_column(at);
+	seat = cpromi_section_enter(at);
+	store_release(&in_use, 1);
+	EXPECT(home->objects[0]->value == 0);
+	home->objects[0]->value = 0;
+	cpromi_section_leave(at, column, seat);
+}
+
+static void
+retire_what_is_in_use(void)
+{
+	struct epoch_guard g;
+
+	if (!load_acquire(&in_use))
+		return;
+	EXPECT(cpromi_epoch_enter(&home->epoch, &g));
+	cpromi_epoch_retire(&home->epoch, home->objects[0]);
+	cpromi_epoch_leave(&g);
+	for (int i = 0; i < 3; i++)
+		cpromi_epoch_advance(&home->epoch);
+}
+
+static void
+setup_section(void)
+{
+	open_home();
+	home->objects[0] = new_object(0);
+}
+
 /* ---- index --------------------------------------------------------------------------------- */
 
 #define ITEM(n) ((void *)(uintptr_t)(0x1000 + 16 * (n)))
@@ -1036,6 +1107,20 @@ const struct program room_programs[] = {
 	 {leave_registry, close_registry},
 	 check_closed,
 	 .progress = 100,
+	 .depth = {4, 3, 2}},
+	{"lane-entry",
+	 "an entry whose registry is freed, and the next registry",
+	 open_home,
+	 {count_here_and_there, free_and_make_another},
+	 check_closed,
+	 .progress = 200,
+	 .depth = {4, 3, 2}},
+	{"section",
+	 "a section against retire and re-use",
+	 setup_section,
+	 {use_in_section, retire_what_is_in_use},
+	 check_closed,
+	 .progress = 300,
 	 .depth = {4, 3, 2}},
 	{"index",
 	 "put, clear and put again, in free places",
