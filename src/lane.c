@@ -341,15 +341,21 @@ cpromi_seat_is_ours(struct seat *s)
 }
 
 bool
+cpromi_identity_succeed(atomic_u64 *owner, uint64_t me)
+{
+	uint64_t old = load_acquire(owner);
+
+	if (old == 0 || cpromi_identity_is_alive(old))
+		return false;
+	/* Through an owner of ours, lest two take it and one of them takes it from the next owner;
+	 * marked, lest a signal handler of this thread takes a seat for its own. */
+	return cas_acq_rel(owner, &old, me | IDENTITY_REAPING);
+}
+
+bool
 cpromi_seat_reap(struct seat *s)
 {
-	uint64_t owner = load_acquire(&s->owner);
-
-	if (owner == 0 || cpromi_identity_is_alive(owner))
-		return false;
-	/* Through an owner of ours, lest two reap it and one of them reaps the next owner;
-	 * marked, lest a signal handler of this thread takes the seat for its own. */
-	if (!cas_acq_rel(&s->owner, &owner, cpromi_identity_of_thread() | IDENTITY_REAPING))
+	if (!cpromi_identity_succeed(&s->owner, cpromi_identity_of_thread()))
 		return false;
 	return_for_the_dead(s);
 	return true;

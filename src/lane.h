@@ -258,6 +258,9 @@ uint64_t cpromi_identity_of_thread(void);
 uint64_t cpromi_identity_of_process(void);
 bool cpromi_identity_is_alive(uint64_t owner);
 
+/* Makes the owner, if it is dead, REAPING | me; says whether it did. */
+bool cpromi_identity_succeed(atomic_u64 *owner, uint64_t me);
+
 static inline uint32_t
 cpromi_identity_pid(uint64_t owner)
 {

@@ -108,12 +108,10 @@ static bool
 take_over(struct cprom_registry *r, uint32_t place, uint64_t me)
 {
 	atomic_u64 *owner = &r->lanes.places[place - 1];
-	uint64_t old = load_acquire(owner);
 	struct family *f = NULL;
 	uint64_t ticket = 0;
 
-	if (old == 0 || cpromi_identity_is_alive(old) ||
-	    !cas_acq_rel(owner, &old, me | IDENTITY_REAPING))
+	if (!cpromi_identity_succeed(owner, me))
 		return false;
 	while ((f = cpromi_family_after(r, f, ticket, UINT64_MAX)) != NULL) {
 		ticket = load_relaxed(&f->ticket);

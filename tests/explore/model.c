@@ -320,27 +320,12 @@ has_gap(const struct word *w, const struct message *m)
 	return !m->followed && above->ts - m->ts > 1;
 }
 
-/* The store that a new one is put behind. */
+/*
+ * The store that a new one is put behind: of a read-modify-write the one that it reads, and
+ * any that it leaves as it is for not being *unless.
+ */
 static struct message *
-pick_store(struct word *w, const struct access *a, unsigned order)
-{
-	struct message *found[8] = {w->newest};
-	unsigned options = 1;
-
-	if (!may_be_stale() || now.mode < MODE_PSO)
-		return w->newest;
-	for (struct message *m = w->newest->older;
-	     m != NULL && m->ts >= oldest(a->id, order) && options < 8; m = m->older)
-		if (has_gap(w, m))
-			found[options++] = m;
-	options = choose(CHOICE_STORE, a->arrival, options, NULL);
-	now.stale_left -= options > 0;
-	return found[options];
-}
-
-/* The store that a read-modify-write reads; if it changes the word, it must go behind it. */
-static struct message *
-pick_change(struct word *w, const struct access *a, unsigned order, const uint64_t *unless)
+pick_behind(struct word *w, const struct access *a, unsigned order, const uint64_t *unless)
 {
 	struct message *found[8] = {w->newest};
 	unsigned options = 1;
@@ -403,7 +388,7 @@ explore_store(void *p, size_t size, uint64_t v, unsigned order, const char *site
 	}
 	order = order_in_mode(order, false, true);
 	w = word_now(a.id, p, size);
-	behind = pick_store(w, &a, order);
+	behind = pick_behind(w, &a, order, NULL);
 	add_message(w, a.id, p, size, behind, v, order, false);
 }
 
@@ -428,7 +413,7 @@ explore_change(void *p, size_t size, enum explore_change how, uint64_t v, unsign
 		model_fence(running);
 	order = order_in_mode(order, true, true);
 	w = word_now(a.id, p, size);
-	m = pick_change(w, &a, order, NULL);
+	m = pick_behind(w, &a, order, NULL);
 	old = m->value;
 	new = how == EXPLORE_ADD ? old + v : v;
 	new = size == 4 ? (uint32_t) new : new;
@@ -472,7 +457,7 @@ explore_cas(void *p, size_t size, void *expected, uint64_t v, unsigned order, un
 	if (now.mode == MODE_TSO)
 		model_fence(running);
 	w = word_now(a.id, p, size);
-	m = pick_change(w, &a, order_in_mode(order, true, true), &wanted);
+	m = pick_behind(w, &a, order_in_mode(order, true, true), &wanted);
 	done = m->value == wanted;
 	learn(a.id, m, order_in_mode(done ? order : failed, true, false));
 	if (done)
