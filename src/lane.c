@@ -43,6 +43,7 @@ _Static_assert(sizeof(struct seat) == CACHE_LINE, "seats share no cache line");
 
 THREAD_LOCAL struct lane_entry cpromi_lane_entries[LANE_ENTRIES];
 atomic_u64 cpromi_lane_places[CPROM_MAX_REGISTRIES];
+static THREAD_LOCAL uint32_t looks; /* for a lane, by a thread that has none */
 static THREAD_LOCAL bool elsewhere; /* there may be seats that no entry has */
 static struct slot slots[SLOTS];
 static atomic_u32 next_slot;
@@ -540,14 +541,18 @@ cpromi_lane_seat(struct lanes *l)
 static void
 look_for_lane(struct lanes *l, struct lane_entry *e)
 {
-	struct seat *seat;
+	struct finding f = {SEARCH_FREE, cpromi_identity_of_thread(), NULL};
+	uint32_t turn;
 
 	if (e->retry > 0)
 		return;
 	e->retry = RETRY_INTERVAL;
-	seat = find_lane(l, cpromi_identity_of_thread());
-	if (seat != NULL)
-		remember(l, e, seat);
+	take_lane(l, &f, SEARCH_FREE, 0, l->max);
+	/* Is an owner dead? That takes a system call: one of them each time. */
+	turn = looks++ % l->max;
+	take_lane(l, &f, SEARCH_DEAD, turn, turn + 1);
+	if (f.seat != NULL)
+		remember(l, e, f.seat);
 }
 
 /* A thread without a lane comes here with each update: not a system call each time. */
