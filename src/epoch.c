@@ -5,12 +5,15 @@
 #include "epoch.h"
 
 #include <errno.h>
-#include <linux/membarrier.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #define ADVANCE_INTERVAL 64
 #define SECTION_LOOKS 16
+
+/* Of <linux/membarrier.h>, which is not there where libc is musl. */
+#define PRIVATE_EXPEDITED (1 << 3)
+#define REGISTER_PRIVATE_EXPEDITED (1 << 4)
 
 atomic_u32 cpromi_epoch_membarrier;
 
@@ -27,8 +30,7 @@ membarrier(int command)
 void
 cpromi_epoch_after_fork(void)
 {
-	store_relaxed(&cpromi_epoch_membarrier,
-		      membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED));
+	store_relaxed(&cpromi_epoch_membarrier, membarrier(REGISTER_PRIVATE_EXPEDITED));
 }
 
 void
@@ -127,7 +129,7 @@ heavy_fence(const struct epoch *e)
 		fence_full();
 		return true;
 	}
-	if (membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED))
+	if (membarrier(PRIVATE_EXPEDITED))
 		return true;
 	store_seq_cst(&cpromi_epoch_membarrier, 0);
 	return false;
@@ -149,4 +151,13 @@ cpromi_epoch_advance(struct epoch *e)
 	old = load_acquire(head);
 	if ((uint32_t)((uint32_t)(now - 1) - (old >> 32)) < INT32_MAX)
 		reclaim_list(e, head, old);
+}
+
+void
+cpromi_epoch_reclaim(struct epoch *e)
+{
+	/* What was retired while the caller was inside is of its epoch or the next one, whose list
+	 * goes two steps later, with the third. */
+	for (int i = 0; i < 3; i++)
+		cpromi_epoch_advance(e);
 }

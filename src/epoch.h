@@ -112,4 +112,7 @@ void cpromi_epoch_retire(struct epoch *e, void *object);
 /* Tries to go on to the next epoch and reclaims what that sets free. */
 void cpromi_epoch_advance(struct epoch *e);
 
+/* Outside of an epoch, after much was retired: reclaims all that no other thread may still see. */
+void cpromi_epoch_reclaim(struct epoch *e);
+
 #endif

@@ -556,11 +556,14 @@ cprom_metric_clear(cprom_metric *m)
 {
 	struct epoch_guard g;
 	struct family *f = open_family(m, &g);
+	cprom_registry *r;
 
 	if (f == NULL)
 		return -1;
+	r = f->registry;
 	cpromi_series_clear(f);
 	cpromi_epoch_leave(&g);
+	cpromi_epoch_reclaim(&r->epoch);
 	return 0;
 }
 
@@ -634,12 +637,16 @@ cprom_metric_remove_matching(cprom_metric *m, const char *label, const char *val
 	struct family *f = open_family(m, &g);
 	struct matching_key key = {0};
 	ssize_t removed = -1;
+	cprom_registry *r;
 
 	if (f == NULL)
 		return -1;
+	r = f->registry;
 	if (set_matching(&key, f->def, label, value) == 0)
 		removed = remove_where(f, has_value, &key);
 	cpromi_epoch_leave(&g);
+	if (removed > 0)
+		cpromi_epoch_reclaim(&r->epoch);
 	return removed;
 }
 

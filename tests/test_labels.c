@@ -371,6 +371,55 @@ clear_removes_every_child(void **state)
 	assert_double(cprom_counter_value(cprom_labels(one, "7")), 0);
 }
 
+#define ROUND 2000 /* children */
+
+/* Makes so many and counts in them; how much memory the registry has handed out then. */
+static uint64_t
+make_children(unsigned first)
+{
+	char value[32];
+
+	for (unsigned i = 0; i < ROUND; i++) {
+		snprintf(value, sizeof(value), "%08u", first + i);
+		cprom_counter_inc(cprom_labels(one, value));
+	}
+	return load_relaxed(&registry->region.used);
+}
+
+static void
+what_clear_removes_is_used_again_at_once(void **state)
+{
+	uint64_t first = make_children(0), second;
+
+	(void)state;
+	assert_int_equal(cprom_clear(one), 0);
+	second = make_children(ROUND); /* the index may grow */
+	assert_true(second - first < ROUND * sizeof(struct series) / 2);
+	for (unsigned i = 2; i < 10; i++) {
+		assert_int_equal(cprom_clear(one), 0);
+		assert_int_equal(make_children(i * ROUND), second);
+	}
+}
+
+static void
+what_remove_matching_removes_is_used_again_at_once(void **state)
+{
+	char value[32];
+	uint64_t used = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 10; i++) {
+		for (unsigned k = 0; k < ROUND; k++) {
+			snprintf(value, sizeof(value), "%08u", i * ROUND + k);
+			cprom_counter_inc(cprom_labels(two, "same", value));
+		}
+		if (i == 1)
+			used = load_relaxed(&registry->region.used);
+		assert_int_equal(cprom_remove_matching(two, "a", "same"), ROUND);
+	}
+	assert_int_equal(load_relaxed(&registry->region.used), used);
+}
+
 /* ---- without memory ------------------------------------------------------- */
 
 static char long_value[400];
@@ -554,6 +603,8 @@ main(void)
 		TEST(remove_matching_removes_what_matches_and_says_how_many),
 		TEST(remove_matching_refuses_what_is_no_label),
 		TEST(clear_removes_every_child),
+		TEST(what_clear_removes_is_used_again_at_once),
+		TEST(what_remove_matching_removes_is_used_again_at_once),
 		TEST(a_series_that_finds_no_place_is_the_overflow_child_until_there_is_one),
 		TEST(of_a_new_series_that_finds_no_place_nothing_is_left),
 		TEST(threads_that_ask_for_the_same_child_get_the_same),

@@ -347,7 +347,10 @@ clear_all(void)
 	results[1] = (int)cprom_remove_matching(parent, "l", "a");
 }
 
-/* Either child of the other thread is there, if it was made behind the clearing, or is not. */
+/*
+ * Either child of the other thread is there, if it was made behind the clearing, or is not.
+ * If one was taken away before it was counted in, its count may be in the one made next.
+ */
 static void
 check_cleared(void)
 {
@@ -357,7 +360,7 @@ check_cleared(void)
 	page_read(r, page);
 	a = page_value(page, "x{l=\"a\"}");
 	b = page_value(page, "x{l=\"b\"}");
-	EXPECT((IS_NAN(a) || IS(a, 1)) && (IS_NAN(b) || IS(b, 1)));
+	EXPECT((IS_NAN(a) || IS(a, 1)) && (IS_NAN(b) || IS(b, 1) || (IS(b, 2) && IS_NAN(a))));
 	check_series(!IS_NAN(a) + !IS_NAN(b));
 	close_registry();
 }
