@@ -31,6 +31,7 @@ unit_tests = \
 	tests/test_kinship \
 	tests/test_labels \
 	tests/test_lane \
+	tests/test_lines \
 	tests/test_metric \
 	tests/test_number \
 	tests/test_part \
