@@ -465,7 +465,7 @@ CPROM_API int cprom_response_text(cprom_response *p, const char *text);
  */
 typedef struct cprom_timer {
 	cprom_metric *metric;
-	double start;
+	uint64_t start; /* nanoseconds; 0: it does not run */
 } cprom_timer;
 
 CPROM_API cprom_timer cprom_metric_timer(cprom_metric *m);
@@ -506,7 +506,7 @@ CPROM_API cprom_instrument cprom_instrument_child(const cprom_instrument *i, cpr
 /* One call under way: begin counts it, end records it. */
 typedef struct cprom_call {
 	cprom_instrument instrument;
-	double start;
+	uint64_t start; /* nanoseconds; 0: it does not run */
 	int failed; /* set by the call's own code, or by the decorator from its result */
 } cprom_call;
 

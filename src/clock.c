@@ -15,14 +15,6 @@ now(clockid_t clock)
 	return t;
 }
 
-double
-cpromi_monotonic_seconds(void)
-{
-	struct timespec t = now(CLOCK_MONOTONIC);
-
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 int64_t
 cpromi_monotonic_ms(void)
 {
@@ -47,6 +39,14 @@ uint64_t
 cpromi_monotonic_ns(void)
 {
 	return nanoseconds(now(CLOCK_MONOTONIC));
+}
+
+double
+cpromi_seconds_since(uint64_t ns)
+{
+	int64_t passed = (int64_t)(cpromi_monotonic_ns() - ns);
+
+	return passed > 0 ? (double)passed * 1e-9 : 0;
 }
 
 double

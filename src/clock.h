@@ -7,15 +7,18 @@
 
 #include <stdint.h>
 
-/* Seconds since some point in the past; never goes back. Async-signal-safe, as all here. */
-double cpromi_monotonic_seconds(void);
+/*
+ * Nanoseconds since some point in the past, above 0; never goes back. As of the clock's last
+ * tick (up to 10 ms ago) it is had at a fifth of the cost. Async-signal-safe, as all here.
+ */
+uint64_t cpromi_monotonic_ns(void);
+uint64_t cpromi_monotonic_coarse_ns(void);
+
+/* Seconds since then, at least 0. */
+double cpromi_seconds_since(uint64_t ns);
 
 /* Milliseconds of the same clock. */
 int64_t cpromi_monotonic_ms(void);
-
-/* Nanoseconds of the same clock; and as of its last tick (up to 10 ms ago), at a fifth of the cost. */
-uint64_t cpromi_monotonic_ns(void);
-uint64_t cpromi_monotonic_coarse_ns(void);
 
 /* Seconds since the Unix epoch. */
 double cpromi_unix_seconds(void);

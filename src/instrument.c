@@ -138,19 +138,16 @@ cprom_call_begin(const cprom_instrument *i)
 		call.instrument = *i;
 	cprom_counter_inc(call.instrument.calls);
 	cprom_gauge_inc(call.instrument.in_progress);
-	call.start = cpromi_monotonic_seconds();
+	call.start = cpromi_monotonic_ns();
 	return call;
 }
 
 void
 cprom_call_end(cprom_call *c)
 {
-	double seconds;
-
-	if (c == NULL || !(c->start > 0))
+	if (c == NULL || c->start == 0)
 		return;
-	seconds = cpromi_monotonic_seconds() - c->start;
-	cprom_histogram_observe(c->instrument.seconds, seconds > 0 ? seconds : 0);
+	cprom_histogram_observe(c->instrument.seconds, cpromi_seconds_since(c->start));
 	cprom_gauge_dec(c->instrument.in_progress);
 	if (c->failed)
 		cprom_counter_inc(c->instrument.errors);

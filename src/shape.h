@@ -79,6 +79,7 @@ struct shape {
 	struct chunk *none;             /* of no series: what the handle of a family points to */
 	uint32_t slices;                /* of a summary's window, else 0 */
 	uint64_t slice_ns;              /* length of one */
+	atomic_u64 last_slice;          /* any that was: sketch.c */
 	struct shape *leaf;             /* of a summary's sketch */
 	size_t count;                   /* bounds */
 	const double *bounds;           /* behind the last one are BOUNDS_AT_ONCE of +Inf */
@@ -190,10 +191,14 @@ cpromi_own_cells(const struct handle *h, unsigned plane)
 	return LIKELY(block != NULL) ? block + h->offset : cpromi_own_cells_slow(h, plane);
 }
 
+/* Those in lane 0: S1. */
 static inline atomic_u64 *
 cpromi_shared_cells(const struct handle *h, unsigned plane)
 {
-	return cpromi_cells(h, plane, LANE_OVERFLOW);
+	const struct chunk *c = h->chunk;
+	const atomic_ptr *row = c->blocks + plane * (size_t)c->stride;
+
+	return (atomic_u64 *)load_acquire(&row[COLUMN_OF_LANE(LANE_OVERFLOW)]) + h->offset;
 }
 
 /* Adds to a double that others may write too. */

@@ -10,7 +10,10 @@
 #define INDEX_SHIFT 34400    /* index -34400 would be ZERO_KEY; the smallest is -34368 */
 #define INFINITE_INDEX 32769 /* one above that of DBL_MAX */
 #define MANTISSA (((uint64_t)1 << 52) - 1)
+#define LEAST_NORMAL ((uint64_t)1 << 52)
+#define INFINITE ((uint64_t)0x7FF << 52)
 #define BIRTH_BITS 20
+#define SLOT_BITS 8
 #define CLEARING ((uint64_t)1 << 63) /* in a stamp: K1, K3 */
 
 /* ---- index arithmetic ------------------------------------------------------ */
@@ -32,19 +35,25 @@ split(double v, int32_t *e)
 	return (bits << shift) & MANTISSA;
 }
 
+static inline int32_t
+index_of(uint64_t mantissa, int32_t e)
+{
+	uint32_t below = bucket_guess[mantissa >> 46];
+
+	below += bound_mantissas[below] < mantissa;
+	return (int32_t)below + (e - 1) * 32;
+}
+
 int32_t
 cpromi_sketch_index(double v)
 {
 	int32_t e;
 	uint64_t mantissa;
-	uint32_t below;
 
 	if (v == __builtin_inf())
 		return INFINITE_INDEX;
 	mantissa = split(v, &e);
-	below = bucket_guess[mantissa >> 46];
-	below += bound_mantissas[below] < mantissa;
-	return (int32_t)below + (e - 1) * 32;
+	return index_of(mantissa, e);
 }
 
 /* 2^e · x in two steps, either of which may be subnormal or large. */
@@ -69,13 +78,24 @@ cpromi_sketch_bound(int32_t index)
 	return scale(f, (index >> 5) + 1);
 }
 
-static uint32_t
-key_of(double v)
+static COLD uint32_t
+key_of_rare(double v)
 {
 	if (v == 0)
 		return ZERO_KEY;
 	return v > 0 ? (uint32_t)(ZERO_KEY + INDEX_SHIFT + cpromi_sketch_index(v))
 		     : (uint32_t)(ZERO_KEY - INDEX_SHIFT - cpromi_sketch_index(-v));
+}
+
+static inline uint32_t
+key_of(double v)
+{
+	uint64_t bits = double_bits(v);
+
+	if (UNLIKELY(bits - LEAST_NORMAL >= INFINITE - LEAST_NORMAL)) /* nor is it negative */
+		return key_of_rare(v);
+	return (uint32_t)(ZERO_KEY + INDEX_SHIFT +
+			  index_of(bits & MANTISSA, (int32_t)(bits >> 52) - 1022));
 }
 
 /* The middle of a bucket in the sense of relative error. */
@@ -143,7 +163,7 @@ make_leaf(struct shape *shape, atomic_ptr *at)
 	return (struct handle *)none;
 }
 
-/* The leaf of a key, with all that leads to it; NULL without memory. */
+/* The leaf of a key, with all that leads to it, made now if need be; NULL without memory. */
 static COLD struct handle *
 grow_leaf(const struct series *s, uint32_t key)
 {
@@ -176,12 +196,33 @@ leaf_of(const struct series *s, uint32_t key)
 
 /* ---- observing ------------------------------------------------------------- */
 
+/* Where an observation goes: the slot of the slice, and what must be written there. */
+struct turn {
+	uint64_t slot;
+	uint64_t stamp;
+};
+
 /* slices of a shape count the one being cleared, too: N+1. */
 static uint64_t
 stamp_of(const struct series *s, uint64_t slice)
 {
 	return (slice + 1) << BIRTH_BITS |
 	       (load_relaxed(&s->birth) & (((uint64_t)1 << BIRTH_BITS) - 1));
+}
+
+/* The shape knows the last slice and its slot, for one observation in many begins a new one. */
+static inline struct turn
+turn_at(const struct series *s, uint64_t now_ns)
+{
+	struct shape *shape = s->handle.chunk->shape;
+	uint64_t last = load_relaxed(&shape->last_slice), slice = last >> SLOT_BITS;
+
+	if (UNLIKELY(now_ns - slice * shape->slice_ns >= shape->slice_ns)) {
+		slice = now_ns / shape->slice_ns;
+		last = slice << SLOT_BITS | slice % shape->slices;
+		store_relaxed(&shape->last_slice, last);
+	}
+	return (struct turn){last & (((uint64_t)1 << SLOT_BITS) - 1), stamp_of(s, slice)};
 }
 
 static void
@@ -198,18 +239,19 @@ counts_of(const struct shape *shape, atomic_u64 *cells, uint64_t slot)
 }
 
 static void
-observe_shared(const struct handle *leaf, uint64_t slot, uint64_t stamp, uint32_t bucket)
+observe_shared(const struct handle *leaf, const struct turn *t, uint32_t bucket)
 {
 	atomic_u64 *cells = cpromi_shared_cells(leaf, 0);
-	atomic_u64 *counts = counts_of(leaf->chunk->shape, cells, slot);
-	uint64_t old = load_acquire(&cells[slot]);
+	atomic_u64 *counts = counts_of(leaf->chunk->shape, cells, t->slot);
+	uint64_t old = load_acquire(&cells[t->slot]);
 
-	if (old != stamp) {
+	if (old != t->stamp) {
 		/* K3; one who died while clearing for an earlier slice is relieved. */
-		if (old == (stamp | CLEARING) || !cas_acq_rel(&cells[slot], &old, stamp | CLEARING))
+		if (old == (t->stamp | CLEARING) ||
+		    !cas_acq_rel(&cells[t->slot], &old, t->stamp | CLEARING))
 			return;
 		clear(counts);
-		store_release(&cells[slot], stamp);
+		store_release(&cells[t->slot], t->stamp);
 	}
 	add_relaxed(&counts[bucket], 1);
 }
@@ -218,40 +260,54 @@ observe_shared(const struct handle *leaf, uint64_t slot, uint64_t stamp, uint32_
  * Makes a slot of the own lane ready for the stamp. False if that has begun already: by
  * who was interrupted by the signal handler that this is, or died over it. K1.
  */
-static COLD bool
-turn(const struct shape *shape, atomic_u64 *cells, uint64_t slot, uint64_t stamp)
+static bool
+make_ready(const struct shape *shape, atomic_u64 *cells, const struct turn *t)
 {
-	uint64_t old = load_relaxed(&cells[slot]);
+	uint64_t old = load_relaxed(&cells[t->slot]);
 
-	/* In the last case, and if it was turned since the caller looked, a handler was here. */
-	if (old == stamp || old == (stamp | CLEARING) ||
-	    !cas_owned_release(&cells[slot], &old, stamp | CLEARING))
-		return old == stamp;
-	clear(counts_of(shape, cells, slot));
-	store_release(&cells[slot], stamp); /* pairs with load_acquire in add_slot() */
+	/* In the last case, and if it was made ready since the caller looked, a handler was here. */
+	if (old == t->stamp || old == (t->stamp | CLEARING) ||
+	    !cas_owned_release(&cells[t->slot], &old, t->stamp | CLEARING))
+		return old == t->stamp;
+	clear(counts_of(shape, cells, t->slot));
+	store_release(&cells[t->slot], t->stamp); /* pairs with load_acquire in add_slot() */
 	return true;
+}
+
+static inline void
+count(const struct shape *shape, atomic_u64 *cells, const struct turn *t, uint32_t bucket)
+{
+	add_owned_release(&counts_of(shape, cells, t->slot)[bucket], 1);
+}
+
+static COLD void
+observe_slow(const struct series *s, uint32_t key, const struct turn *t)
+{
+	const struct shape *shape = s->handle.chunk->shape;
+	const struct handle *leaf = grow_leaf(s, key);
+	atomic_u64 *cells;
+
+	if (leaf == NULL)
+		return;
+	cells = cpromi_own_cells(leaf, 0);
+	if (cells != NULL && make_ready(shape, cells, t))
+		count(shape, cells, t, key % SKETCH_LEAF_BUCKETS);
+	else
+		observe_shared(leaf, t, key % SKETCH_LEAF_BUCKETS);
 }
 
 void
 cpromi_sketch_observe(const struct series *s, double v, uint64_t now_ns)
 {
-	const struct shape *shape = s->handle.chunk->shape;
-	uint64_t slice = now_ns / shape->slice_ns;
-	uint64_t slot = slice % shape->slices;
-	uint64_t stamp = stamp_of(s, slice);
+	struct turn t = turn_at(s, now_ns);
 	uint32_t key = key_of(v);
-	struct handle *leaf = leaf_of(s, key);
-	atomic_u64 *cells;
+	const struct handle *leaf = leaf_of(s, key);
+	atomic_u64 *cells = leaf == NULL ? NULL : cpromi_found_block(leaf, 0);
 
-	if (UNLIKELY(leaf == NULL) && (leaf = grow_leaf(s, key)) == NULL)
-		return;
-	cells = cpromi_own_cells(leaf, 0);
-	if (UNLIKELY(cells == NULL ||
-		     (load_relaxed(&cells[slot]) != stamp && !turn(shape, cells, slot, stamp)))) {
-		observe_shared(leaf, slot, stamp, key % SKETCH_LEAF_BUCKETS);
-		return;
-	}
-	add_owned_release(&counts_of(shape, cells, slot)[key % SKETCH_LEAF_BUCKETS], 1);
+	if (LIKELY(cells != NULL && load_relaxed(&cells[leaf->offset + t.slot]) == t.stamp))
+		count(s->handle.chunk->shape, cells + leaf->offset, &t, key % SKETCH_LEAF_BUCKETS);
+	else
+		observe_slow(s, key, &t);
 }
 
 /* ---- reading --------------------------------------------------------------- */

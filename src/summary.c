@@ -70,6 +70,22 @@ observe_slow(const struct handle *h, double v)
 	cpromi_add_double(&cells[1], v);
 }
 
+static inline void
+observe(const struct handle *h, double v)
+{
+	if (UNLIKELY(!cpromi_snapshot_own(h, 2, 1, v)))
+		observe_slow(h, v);
+}
+
+static void
+observe_quantiles(const struct handle *h, double v)
+{
+	uint64_t now = cpromi_monotonic_coarse_ns();
+
+	observe(h, v);
+	cpromi_sketch_observe((const struct series *)h, v, now);
+}
+
 void
 cprom_summary_observe(cprom_summary *m, double v)
 {
@@ -77,14 +93,12 @@ cprom_summary_observe(cprom_summary *m, double v)
 
 	if (UNLIKELY(h == NULL))
 		return;
-	if (UNLIKELY(v != v)) {
+	if (UNLIKELY(v != v))
 		cpromi_drop(h, DROP_NAN);
-		return;
-	}
-	if (UNLIKELY(!cpromi_snapshot_own(h, 2, 1, v)))
-		observe_slow(h, v);
-	if (h->chunk->shape->slices > 0 && h->kind == HANDLE_SERIES)
-		cpromi_sketch_observe((const struct series *)m, v, cpromi_monotonic_coarse_ns());
+	else if (h->chunk->shape->slices > 0 && h->kind == HANDLE_SERIES)
+		observe_quantiles(h, v);
+	else
+		observe(h, v);
 }
 
 uint64_t

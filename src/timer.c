@@ -2,7 +2,7 @@
 /*
  * timer: stopwatches for histograms, summaries and gauges.
  *
- * A timer runs while its start is above 0, which the clock always is; so one that
+ * A timer runs while its start is not 0, which the clock never is; so one that
  * was observed, discarded, or only zeroed does nothing.
  */
 #include "clock.h"
@@ -13,7 +13,7 @@
 cprom_timer
 cprom_metric_timer(cprom_metric *m)
 {
-	return (cprom_timer){.metric = m, .start = cpromi_monotonic_seconds()};
+	return (cprom_timer){.metric = m, .start = cpromi_monotonic_ns()};
 }
 
 double
@@ -21,10 +21,9 @@ cprom_metric_timer_observe(cprom_timer *t, cprom_metric *m)
 {
 	double seconds;
 
-	if (t == NULL || !(t->start > 0))
+	if (t == NULL || t->start == 0)
 		return 0;
-	seconds = cpromi_monotonic_seconds() - t->start;
-	seconds = seconds > 0 ? seconds : 0;
+	seconds = cpromi_seconds_since(t->start);
 	cprom_timer_discard(t);
 	cpromi_metric_observe_seconds(m, seconds);
 	return seconds;

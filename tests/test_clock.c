@@ -24,16 +24,37 @@ system_seconds(clockid_t clock)
 	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
+static double
+monotonic_seconds(void)
+{
+	return (double)cpromi_monotonic_ns() * 1e-9;
+}
+
 static void
-monotonic_seconds_are_those_of_the_system(void **state)
+monotonic_nanoseconds_are_those_of_the_system(void **state)
 {
 	(void)state;
 	for (int i = 0; i < READINGS; i++) {
 		double before = system_seconds(CLOCK_MONOTONIC);
-		double now = cpromi_monotonic_seconds();
+		double now = monotonic_seconds();
 		double after = system_seconds(CLOCK_MONOTONIC);
 
 		assert_true(now >= before - EPSILON && now <= after + EPSILON);
+	}
+}
+
+static void
+the_seconds_since_then_are_what_passed_and_never_negative(void **state)
+{
+	(void)state;
+	for (int i = 0; i < READINGS; i++) {
+		uint64_t then = cpromi_monotonic_ns();
+		double passed = cpromi_seconds_since(then);
+		double most = (double)(cpromi_monotonic_ns() - then) * 1e-9;
+
+		assert_true(passed >= 0 && passed <= most);
+		assert_true(cpromi_seconds_since(then - 1000000000) >= 1);
+		assert_true(cpromi_seconds_since(then + 1000000000000) == 0);
 	}
 }
 
@@ -42,9 +63,9 @@ milliseconds_are_of_the_same_clock_without_the_fraction(void **state)
 {
 	(void)state;
 	for (int i = 0; i < READINGS; i++) {
-		double before = cpromi_monotonic_seconds();
+		double before = monotonic_seconds();
 		int64_t now = cpromi_monotonic_ms();
-		double after = cpromi_monotonic_seconds();
+		double after = monotonic_seconds();
 
 		assert_true((double)now > before * 1e3 - 1.001);
 		assert_true((double)now <= after * 1e3 + 1e-3);
@@ -58,10 +79,10 @@ coarse_nanoseconds_lag_by_a_tick_at_most(void **state)
 
 	(void)state;
 	for (int i = 0; i < READINGS; i++) {
-		double before = cpromi_monotonic_seconds();
+		double before = monotonic_seconds();
 		double now = (double)cpromi_monotonic_coarse_ns() * 1e-9;
 
-		assert_true(now <= cpromi_monotonic_seconds() + EPSILON);
+		assert_true(now <= monotonic_seconds() + EPSILON);
 		if (before - now < least_lag)
 			least_lag = before - now;
 	}
@@ -91,7 +112,7 @@ monotonic_readings_never_go_back(void **state)
 
 	(void)state;
 	for (int i = 0; i < READINGS; i++) {
-		double s = cpromi_monotonic_seconds();
+		double s = monotonic_seconds();
 		int64_t m = cpromi_monotonic_ms();
 		uint64_t c = cpromi_monotonic_coarse_ns();
 
@@ -106,13 +127,13 @@ static void
 all_clocks_see_a_sleep(void **state)
 {
 	const struct timespec pause = {0, 60 * 1000000};
-	double seconds = cpromi_monotonic_seconds(), people = cpromi_unix_seconds();
+	double seconds = monotonic_seconds(), people = cpromi_unix_seconds();
 	int64_t ms = cpromi_monotonic_ms();
 	uint64_t coarse = cpromi_monotonic_coarse_ns();
 
 	(void)state;
 	assert_int_equal(nanosleep(&pause, NULL), 0);
-	assert_true(cpromi_monotonic_seconds() - seconds >= 0.0599);
+	assert_true(monotonic_seconds() - seconds >= 0.0599);
 	assert_true(cpromi_unix_seconds() - people >= 0.05);
 	assert_true(cpromi_monotonic_ms() - ms >= 59);
 	assert_true(cpromi_monotonic_coarse_ns() - coarse >= 40 * 1000000);
@@ -122,7 +143,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(monotonic_seconds_are_those_of_the_system),
+		cmocka_unit_test(monotonic_nanoseconds_are_those_of_the_system),
+		cmocka_unit_test(the_seconds_since_then_are_what_passed_and_never_negative),
 		cmocka_unit_test(milliseconds_are_of_the_same_clock_without_the_fraction),
 		cmocka_unit_test(coarse_nanoseconds_lag_by_a_tick_at_most),
 		cmocka_unit_test(unix_seconds_are_those_of_the_system),

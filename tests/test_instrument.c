@@ -268,7 +268,7 @@ a_call_never_takes_negative_time(void **state)
 	cprom_call call = cprom_call_begin(&work);
 
 	(void)state;
-	call.start += 1e9;
+	call.start += 1000000000;
 	cprom_call_end(&call);
 	assert_counted(&work, 1, 0);
 	assert_true(cprom_histogram_sum(work.seconds) == 0);

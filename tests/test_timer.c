@@ -160,7 +160,7 @@ a_duration_is_never_negative(void **state)
 	cprom_timer t = cprom_timer_start(histogram);
 
 	(void)state;
-	t.start += 1e9;
+	t.start += 1000000000;
 	assert_true(cprom_timer_observe(&t) == 0);
 	assert_int_equal(cprom_histogram_count(histogram), 1);
 	assert_true(cprom_histogram_sum(histogram) == 0);
