@@ -341,22 +341,29 @@ take_end(struct http_head *h)
 
 /* ---- lines ---- */
 
+static bool
+is_text(unsigned char c)
+{
+	return (c >= ' ' && c != 0x7F) || c == '\t';
+}
+
 /* Scans to the LF of the line; false if it is not there yet or the line is bad. */
 static bool
 find_line(struct http_head *h, const char *buf, size_t n)
 {
-	for (; h->scanned < n; h->scanned++) {
-		unsigned char c = (unsigned char)buf[h->scanned];
+	size_t i = h->scanned;
+	bool behind_cr = i > h->line && buf[i - 1] == '\r';
 
-		if (c == '\n')
-			return true;
-		if ((c < ' ' && c != '\t' && c != '\r') || c == 0x7F ||
-		    (h->scanned > h->line && buf[h->scanned - 1] == '\r')) {
-			h->status = 400;
-			return false;
-		}
+	if (!behind_cr) {
+		while (i < n && is_text((unsigned char)buf[i]))
+			i++;
+		if (i < n && buf[i] == '\r')
+			i++;
 	}
-	return false;
+	h->scanned = (uint32_t)i;
+	if (i < n && buf[i] != '\n')
+		h->status = 400;
+	return i < n && buf[i] == '\n';
 }
 
 static int

@@ -113,7 +113,8 @@ answer_page(struct exchange *x)
 		answer_status(x, 503);
 		return;
 	}
-	status = cpromi_http_page_open(&a->page, site->registry, &x->request, &x->reply);
+	status = cpromi_http_page_open(&a->page, &site->spare, site->registry, &x->request,
+				       &x->reply);
 	if (status != 0) {
 		answer_status(x, status);
 		return;

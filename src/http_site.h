@@ -17,7 +17,8 @@ struct http_site {
 	void *handler_arg;
 	unsigned max_scrapes;
 	unsigned scrapes; /* pages under way */
-	bool closing;     /* the server stops: no connection is kept alive */
+	struct http_spare spare;
+	bool closing; /* the server stops: no connection is kept alive */
 
 	/* Ends a page that stands still, so that another can begin; false if there is none. */
 	bool (*make_room)(struct http_site *site);

@@ -36,6 +36,8 @@ libcprom_la_SOURCES = \
 	src/http_body.h \
 	src/http_conn.c \
 	src/http_conn.h \
+	src/http_loop.c \
+	src/http_loop.h \
 	src/http_page.c \
 	src/http_page.h \
 	src/http_parse.c \

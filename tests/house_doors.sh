@@ -23,14 +23,14 @@ call='(^|[^A-Za-z0-9_.>])'
 door "atomic operations" '<stdatomic\.h>|'"$call"'(__atomic_|__sync_|atomic_(load|store|fetch|exchange|compare))' atomic.h
 door "memory mappings" '<sys/mman\.h>|'"$call"'(mmap|munmap|mremap|madvise|mprotect) *\(' region.c
 door "sockets" '<(sys/socket|sys/un|netinet/[a-z]+|arpa/inet|netdb)\.h>|'"$call"'(socket|bind|listen|accept4?|recv|send|sendmsg|getaddrinfo) *\(' \
-	address.c address.h http_conn.c server.c
+	address.c address.h http_conn.c http_loop.c
 door "/proc" '"/proc' process.c
 door "the clock" "$call"'(clock_gettime|gettimeofday|time|clock) *\(' clock.c
 door "floating point through printf" '(^|[^%])%[-+#0]*[0-9*]*(\.[0-9*]*)?(l|L)?[aefgAEFG]' ''
 door "numbers out of text by locale" "$call"'(strtod|strtof|strtold|atof|sscanf|setlocale) *\(' ''
 # The registry and what updates it live in the region alone.
 door "the heap" "$call"'(malloc|calloc|realloc|reallocarray|strdup|strndup|free|asprintf) *\(' \
-	buffer.c http_page.c http_reply.c instrument.c scrape.c server.c sink.c textfile.c
+	buffer.c http_loop.c http_page.c http_reply.c instrument.c scrape.c server.c sink.c textfile.c
 door "printing" "$call"'(v?printf|v?fprintf|puts|fputs|putchar|perror|syslog) *\(' ''
 door "ending the program" "$call"'(exit|_exit|_Exit|abort|raise|quick_exit) *\(' ''
 door "changing signals" "$call"'(signal|sigaction|sigprocmask) *\(' ''

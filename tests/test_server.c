@@ -701,6 +701,33 @@ a_large_page_is_chunked_for_1_1_and_ends_with_the_connection_for_1_0(void **stat
 	cprom_server_stop(s);
 }
 
+/* Its length is known from the last time, so there is a buffer that takes it whole. */
+static void
+a_page_of_80_kb_goes_out_whole_the_second_time(void **state)
+{
+	cprom_registry *registry = make_registry(1500);
+	cprom_server *s = cprom_server_open("127.0.0.1:0", .registry = registry);
+	struct client c = connect_to(s);
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		struct reply r;
+
+		say_text(&c, GET("/metrics"));
+		r = hear_reply(&c, false);
+		assert_page(&r, registry);
+		assert_in_range(r.length, 65537, 100000);
+		if (i == 0)
+			assert_string_equal(header(&r, "Transfer-Encoding"), "chunked");
+		else
+			assert_int_equal(strtoul(header(&r, "Content-Length"), NULL, 10), r.length);
+		free_reply(&r);
+	}
+	disconnect(&c);
+	cprom_server_stop(s);
+	cprom_registry_free(registry);
+}
+
 static void
 http_1_0_is_kept_alive_only_on_request(void **state)
 {
@@ -1632,6 +1659,7 @@ main(void)
 		cmocka_unit_test(a_small_page_has_a_length_for_get_and_head_alike),
 		cmocka_unit_test(
 			a_large_page_is_chunked_for_1_1_and_ends_with_the_connection_for_1_0),
+		cmocka_unit_test(a_page_of_80_kb_goes_out_whole_the_second_time),
 		cmocka_unit_test(http_1_0_is_kept_alive_only_on_request),
 		cmocka_unit_test(a_slow_reader_gets_the_whole_page_and_others_do_not_wait),
 		cmocka_unit_test(the_landing_page_links_to_the_metrics),

@@ -1,0 +1,476 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * http_loop: the clients of one server, and what is waited for: their sockets, new clients, deadlines.
+ *
+ *  1. Every client stands in the queue of what it wants, and all in a queue
+ *     wait equally long, so the first of a queue is the one whose deadline comes
+ *     first. A deadline costs no system call: the timer is only ever set to an
+ *     earlier time, and when it fires too early it is set again.
+ *  2. A client that is dropped is freed at the end of the turn, because events
+ *     of the same turn may still point to it. It is taken out of epoll by name:
+ *     closing is not enough where a forked child holds a copy of the socket.
+ *  3. In a child of fork(), only the slots and the spare buffer are trusted: they
+ *     change by single stores, while the queues may have been copied in the middle
+ *     of a change. So a child gives back the clients, and leaves alone what a thread
+ *     that it does not have was answering them with.
+ */
+#define _GNU_SOURCE 1 /* accept4 */
+#include "http_loop.h"
+
+#include "clock.h"
+#include "error.h"
+#include "platform.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#define EVENTS 64           /* taken from epoll in one turn */
+#define ACCEPTS 16          /* clients accepted in one turn */
+#define ACCEPT_PAUSE_MS 100 /* when there is no descriptor or no place for another */
+#define LINGER_MS 2000      /* for a refused client to read why */
+#define HEAD_GRACE_MS 500   /* when full, a head that takes longer makes room */
+#define STALL_GRACE_MS 1000 /* when full, a page nobody reads makes room */
+#define NEVER INT64_MAX
+#define DROPPED HTTP_WANT_CLOSE
+
+struct client {
+	struct client *next; /* in its queue, or among the dropped */
+	struct client *prev;
+	enum http_want want; /* its queue, or DROPPED */
+	uint32_t events;     /* that epoll watches */
+	unsigned slot;
+	int64_t since; /* when the wait began */
+	struct http_conn conn;
+};
+
+/* The loop whose handlers this thread runs, if it is inside one. */
+static THREAD_LOCAL struct http_loop *running;
+
+/* ---- queues ---- */
+
+static void
+enqueue(struct http_loop *l, struct client *c, enum http_want want)
+{
+	struct http_queue *q = &l->queues[want];
+
+	c->want = want;
+	c->since = l->now;
+	c->next = NULL;
+	c->prev = q->last;
+	if (q->last != NULL)
+		q->last->next = c;
+	else
+		q->first = c;
+	q->last = c;
+}
+
+static void
+dequeue(struct http_loop *l, struct client *c)
+{
+	struct http_queue *q = &l->queues[c->want];
+
+	if (c->prev != NULL)
+		c->prev->next = c->next;
+	else
+		q->first = c->next;
+	if (c->next != NULL)
+		c->next->prev = c->prev;
+	else
+		q->last = c->prev;
+}
+
+/* ---- listening ---- */
+
+/* Tells epoll what to watch on fd, and for whom. */
+static int
+watch(const struct http_loop *l, int operation, int fd, uint32_t events, const void *who)
+{
+	struct epoll_event event = {.events = events, .data.ptr = (void *)who};
+
+	return epoll_ctl(l->epoll, operation, fd, &event);
+}
+
+static void
+pause_accepting(struct http_loop *l)
+{
+	if (l->accept_at == NEVER)
+		watch(l, EPOLL_CTL_DEL, l->listener.fd, 0,
+		      NULL); /* MOD to 0 would still tell of EPOLLHUP */
+	l->accept_at = l->now + ACCEPT_PAUSE_MS;
+}
+
+static void
+resume_accepting(struct http_loop *l)
+{
+	if (l->accept_at == NEVER || l->listener.fd < 0)
+		return;
+	l->accept_at = NEVER;
+	watch(l, EPOLL_CTL_ADD, l->listener.fd, EPOLLIN, &l->listener);
+}
+
+static void
+stop_listening(struct http_loop *l)
+{
+	if (l->listener.fd < 0)
+		return;
+	watch(l, EPOLL_CTL_DEL, l->listener.fd, 0, NULL);
+	cpromi_listener_close(&l->listener);
+	l->accept_at = NEVER;
+}
+
+/* ---- clients ---- */
+
+static void
+drop(struct http_loop *l, struct client *c, bool reset)
+{
+	watch(l, EPOLL_CTL_DEL, c->conn.fd, 0, NULL);
+	dequeue(l, c);
+	store_seq_cst(&l->slots[c->slot], 0);
+	l->slot_hint = c->slot;
+	l->clients--;
+	cpromi_http_conn_end(&c->conn, reset);
+	c->want = DROPPED;
+	c->next = l->dropped;
+	l->dropped = c;
+	resume_accepting(l);
+}
+
+static void
+free_dropped(struct http_loop *l)
+{
+	while (l->dropped != NULL) {
+		struct client *c = l->dropped;
+
+		l->dropped = c->next;
+		free(c);
+	}
+}
+
+/* Acts on what a connection wants after it ran. */
+static void
+settle(struct http_loop *l, struct client *c, enum http_want want)
+{
+	uint32_t events = want == HTTP_WANT_OUTPUT ? EPOLLOUT : EPOLLIN;
+
+	if (want >= HTTP_WANT_CLOSE || (l->site.closing && want != HTTP_WANT_OUTPUT)) {
+		drop(l, c, want == HTTP_WANT_RESET);
+		return;
+	}
+	if (c->want != want || c->conn.progress) {
+		dequeue(l, c);
+		enqueue(l, c, want);
+	}
+	if (c->events != events) {
+		c->events = events;
+		watch(l, EPOLL_CTL_MOD, c->conn.fd, events, c);
+	}
+}
+
+/*
+ * Makes room for one more client: drops the one that has been idle longest; else
+ * one that was refused and lingers; else one that sends its head slowly, as an
+ * attack does that holds every place.
+ */
+static bool
+drop_longest_idle(struct http_loop *l)
+{
+	struct client *c = l->queues[HTTP_WANT_REQUEST].first;
+
+	if (c == NULL)
+		c = l->queues[HTTP_WANT_LINGER].first;
+	if (c == NULL) {
+		c = l->queues[HTTP_WANT_INPUT].first;
+		if (c != NULL && l->now - c->since < HEAD_GRACE_MS)
+			c = NULL;
+	}
+	if (c != NULL)
+		drop(l, c, false);
+	return c != NULL;
+}
+
+/* Makes room for one more page: drops one whose reader has taken nothing for a while. */
+static bool
+drop_stalled_page(struct http_site *site)
+{
+	struct http_loop *l = (struct http_loop *)site;
+	struct client *c = l->queues[HTTP_WANT_OUTPUT].first;
+
+	while (c != NULL && c->conn.answer.counted == NULL)
+		c = c->next;
+	if (c == NULL || l->now - c->since < STALL_GRACE_MS)
+		return false;
+	drop(l, c, true);
+	return true;
+}
+
+/* ---- accepting ---- */
+
+static unsigned
+find_slot(const struct http_loop *l)
+{
+	unsigned slot = l->slot_hint;
+
+	while (load_relaxed(&l->slots[slot]) != 0)
+		slot = (slot + 1) % l->max_clients;
+	return slot;
+}
+
+static void
+add_client(struct http_loop *l, int fd)
+{
+	int on = 1;
+	struct client *c = malloc(sizeof(*c));
+
+	if (c == NULL || watch(l, EPOLL_CTL_ADD, fd, EPOLLIN, c) < 0) {
+		free(c);
+		close(fd);
+		return;
+	}
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on,
+		   sizeof(on)); /* fails on a Unix socket, as it may */
+	cpromi_http_conn_begin(&c->conn, &l->site, fd);
+	c->events = EPOLLIN;
+	c->slot = find_slot(l);
+	enqueue(l, c, HTTP_WANT_INPUT);
+	l->clients++;
+	store_seq_cst(&l->slots[c->slot], (uintptr_t)c);
+}
+
+/* Errors of one client that has gone, or of the network under it; the next may be fine (accept(2)). */
+static bool
+is_passing(int err)
+{
+	return err == EINTR || err == ECONNABORTED || err == EPROTO || err == ENETDOWN ||
+	       err == ENOPROTOOPT || err == EHOSTDOWN || err == ENONET || err == EHOSTUNREACH ||
+	       err == EOPNOTSUPP || err == ENETUNREACH || err == EPERM || err == ETIMEDOUT;
+}
+
+static void
+accept_clients(struct http_loop *l)
+{
+	if (l->clients >= l->max_clients && !drop_longest_idle(l)) {
+		pause_accepting(l);
+		return;
+	}
+	for (int i = 0; i < ACCEPTS && l->clients < l->max_clients; i++) {
+		int fd = accept4(l->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+		if (fd >= 0) {
+			add_client(l, fd);
+			continue;
+		}
+		if (is_passing(errno))
+			continue;
+		if (errno == EINVAL || errno == EBADF)
+			stop_listening(l); /* an inherited socket that somebody has shut down */
+		else if (errno != EAGAIN && errno != EWOULDBLOCK)
+			pause_accepting(l); /* EMFILE and its kin */
+		return;
+	}
+}
+
+/* ---- deadlines ---- */
+
+static int64_t
+deadline(const struct http_queue *q)
+{
+	return q->first != NULL ? q->first->since + q->timeout : NEVER;
+}
+
+static void
+expire(struct http_loop *l)
+{
+	for (int i = 0; i < CPROMI_HTTP_QUEUES; i++)
+		while (deadline(&l->queues[i]) <= l->now) {
+			struct client *c = l->queues[i].first;
+
+			settle(l, c, cpromi_http_conn_expire(&c->conn));
+		}
+	if (l->accept_at <= l->now)
+		resume_accepting(l);
+}
+
+static void
+arm_timer(struct http_loop *l)
+{
+	struct itimerspec at = {{0, 0}, {0, 0}};
+	int64_t first = l->accept_at;
+
+	for (int i = 0; i < CPROMI_HTTP_QUEUES; i++)
+		if (deadline(&l->queues[i]) < first)
+			first = deadline(&l->queues[i]);
+	if (first >= l->armed)
+		return;
+	l->armed = first;
+	at.it_value.tv_sec = (time_t)(first / 1000);
+	at.it_value.tv_nsec = (long)(first % 1000) * 1000000;
+	timerfd_settime(l->timer, TFD_TIMER_ABSTIME, &at, NULL);
+}
+
+/* ---- turns ---- */
+
+/* Empties a timer or event descriptor; there may be nothing in it. */
+static void
+clear_count(int fd)
+{
+	uint64_t count;
+	ssize_t n = read(fd, &count, sizeof(count));
+
+	(void)n;
+}
+
+/* Handles one event; true: there are clients to accept, which is done last (see 2). */
+static bool
+handle_event(struct http_loop *l, const struct epoll_event *event)
+{
+	struct client *c = event->data.ptr;
+
+	if (event->data.ptr == &l->listener)
+		return true;
+	if (event->data.ptr == &l->timer) {
+		clear_count(l->timer);
+		l->armed = NEVER;
+	} else if (event->data.ptr == &l->wake) {
+		clear_count(l->wake);
+	} else if (c->want != DROPPED) {
+		settle(l, c, cpromi_http_conn_run(&c->conn));
+	}
+	return false;
+}
+
+int
+cpromi_http_loop_turn(struct http_loop *l, int timeout_ms)
+{
+	struct epoll_event events[EVENTS];
+	struct http_loop *outer = running;
+	bool incoming = false;
+	int n = epoll_wait(l->epoll, events, EVENTS, timeout_ms);
+
+	if (n < 0)
+		return errno == EINTR ? 0 : cpromi_fail(errno, "the server cannot wait for events");
+	running = l;
+	l->now = cpromi_monotonic_ms();
+	for (int i = 0; i < n; i++)
+		incoming |= handle_event(l, &events[i]);
+	expire(l);
+	if (incoming && l->listener.fd >= 0 && l->accept_at == NEVER)
+		accept_clients(l);
+	free_dropped(l);
+	arm_timer(l);
+	running = outer;
+	return 0;
+}
+
+void
+cpromi_http_loop_wake(const struct http_loop *l)
+{
+	uint64_t one = 1;
+	ssize_t n = write(l->wake, &one, sizeof(one));
+
+	(void)n; /* EAGAIN alone is possible, and then it is awake anyway */
+}
+
+bool
+cpromi_http_loop_is_running(const struct http_loop *l)
+{
+	return running == l;
+}
+
+/* ---- making and freeing ---- */
+
+int
+cpromi_http_loop_open(struct http_loop *l, unsigned max_clients, bool wakes)
+{
+	l->listener.fd = l->wake = -1;
+	l->armed = l->accept_at = NEVER;
+	l->site.make_room = drop_stalled_page;
+	l->queues[HTTP_WANT_LINGER].timeout = LINGER_MS;
+	l->max_clients = max_clients;
+	l->slots = calloc(max_clients, sizeof(*l->slots));
+	l->epoll = epoll_create1(EPOLL_CLOEXEC);
+	l->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (wakes)
+		l->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (l->epoll < 0 || l->timer < 0 || (wakes && l->wake < 0))
+		return cpromi_fail(errno, "no descriptors for a server's events: %s",
+				   strerror(errno));
+	return l->slots != NULL ? 0 : cpromi_fail(ENOMEM, "no memory for a server");
+}
+
+int
+cpromi_http_loop_listen(struct http_loop *l)
+{
+	if (watch(l, EPOLL_CTL_ADD, l->listener.fd, EPOLLIN, &l->listener) == 0 &&
+	    watch(l, EPOLL_CTL_ADD, l->timer, EPOLLIN, &l->timer) == 0 &&
+	    (l->wake < 0 || watch(l, EPOLL_CTL_ADD, l->wake, EPOLLIN, &l->wake) == 0))
+		return 0;
+	return cpromi_fail(errno, "the server cannot watch its descriptors: %s", strerror(errno));
+}
+
+void
+cpromi_http_loop_drain(struct http_loop *l, int64_t ms)
+{
+	int64_t end;
+
+	l->now = cpromi_monotonic_ms();
+	l->site.closing = true;
+	end = l->now + ms;
+	stop_listening(l);
+	for (int i = 0; i < CPROMI_HTTP_QUEUES; i++)
+		while (i != HTTP_WANT_OUTPUT && l->queues[i].first != NULL)
+			drop(l, l->queues[i].first, false);
+	for (;;) {
+		int64_t left = end - cpromi_monotonic_ms();
+
+		if (l->clients == 0 || left <= 0 ||
+		    cpromi_http_loop_turn(l, left < INT_MAX ? (int)left : INT_MAX) < 0)
+			return;
+	}
+}
+
+void
+cpromi_http_loop_close(struct http_loop *l)
+{
+	for (int i = 0; i < CPROMI_HTTP_QUEUES; i++)
+		while (l->queues[i].first != NULL)
+			drop(l, l->queues[i].first, true);
+	free_dropped(l);
+	stop_listening(l);
+}
+
+void
+cpromi_http_loop_abandon(struct http_loop *l, bool threaded)
+{
+	for (unsigned i = 0; i < l->max_clients; i++) {
+		struct client *c = (struct client *)load_seq_cst(&l->slots[i]);
+
+		if (c == NULL)
+			continue;
+		cpromi_http_conn_abandon(&c->conn, !threaded);
+		free(c);
+	}
+	cpromi_listener_abandon(&l->listener);
+}
+
+static void
+close_fd(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+void
+cpromi_http_loop_free(struct http_loop *l)
+{
+	close_fd(l->epoll);
+	close_fd(l->timer);
+	close_fd(l->wake);
+	free(l->slots);
+	cpromi_http_spare_free(&l->site.spare);
+}
