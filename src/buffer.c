@@ -11,7 +11,7 @@
 #define FIRST_CAPACITY 512
 
 char *
-cpromi_buffer_room(struct buffer *b, size_t n)
+cpromi_buffer_grow(struct buffer *b, size_t n)
 {
 	size_t capacity = b->capacity == 0 ? FIRST_CAPACITY : b->capacity;
 	char *bytes;

@@ -15,8 +15,16 @@ struct buffer {
 	bool failed; /* an append found no memory: what follows is left out, too */
 };
 
+char *cpromi_buffer_grow(struct buffer *b, size_t n);
+
 /* Room for n more bytes behind length; NULL, and failed is set, without memory. */
-char *cpromi_buffer_room(struct buffer *b, size_t n);
+static inline char *
+cpromi_buffer_room(struct buffer *b, size_t n)
+{
+	if (n <= b->capacity - b->length && b->capacity > 0 && !b->failed)
+		return b->bytes + b->length;
+	return cpromi_buffer_grow(b, n);
+}
 
 /* Appends; false if failed. */
 bool cpromi_buffer_add(struct buffer *b, const void *bytes, size_t n);

@@ -76,9 +76,23 @@ dump_head(struct dump *d, const struct family *f)
 }
 
 static bool
+dump_line(struct dump *d, struct text_line *l, double value, const struct bound_text *extra)
+{
+	char *p = room(d, cpromi_samples_line_bound(l));
+
+	if (p == NULL)
+		return false;
+	l->value = value;
+	p = extra == NULL ? cpromi_text_line(p, l) : cpromi_text_samples(p, l, &value, extra, 1);
+	d->length = (size_t)(p - d->bytes);
+	return true;
+}
+
+static bool
 dump_series(struct dump *d, const struct family *f, const struct series *s, bool *head_shown)
 {
 	size_t max = cpromi_samples_count(&s->handle);
+	const struct bound_text *extras;
 	struct bound_text pid;
 	struct text_line l;
 	struct samples r;
@@ -88,13 +102,11 @@ dump_series(struct dump *d, const struct family *f, const struct series *s, bool
 		return false;
 	*head_shown |= r.count > 0;
 	cpromi_samples_begin(&l, f->def, s);
-	for (size_t i = 0; i < r.count; i++) {
-		char *p = room(d, cpromi_samples_line_bound(&l));
-
-		if (p == NULL)
-			return false;
-		cpromi_samples_line(&l, f->shape, &r, i, &pid);
-		d->length = (size_t)(cpromi_text_line(p, &l) - d->bytes);
+	for (size_t i = 0, n = 0, k; i < r.count; i += n) {
+		n = cpromi_samples_alike(&l, f->shape, &r, i, &extras, &pid);
+		for (k = 0; k < n; k++)
+			if (!dump_line(d, &l, r.values[i + k], extras == NULL ? NULL : extras + k))
+				return false;
 	}
 	return true;
 }

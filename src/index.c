@@ -120,9 +120,17 @@ void *
 cpromi_index_at(struct index *x, uint32_t place)
 {
 	atomic_ptr *word = word_of(x, place);
-	uintptr_t item = word == NULL ? 0 : load_acquire(word);
 
-	return item & 1 ? NULL : (void *)item;
+	return word == NULL ? NULL : cpromi_index_item(word);
+}
+
+struct index_row
+cpromi_index_row(struct index *x, uint32_t place)
+{
+	uint32_t end = place < INDEX_INLINE ? INDEX_INLINE : INDEX_INLINE << segment_of(place) << 1;
+	uint32_t used = cpromi_index_end(x);
+
+	return (struct index_row){word_of(x, place), (end < used ? end : used) - place};
 }
 
 void

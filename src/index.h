@@ -36,6 +36,24 @@ void cpromi_index_clear(struct index *x, uint32_t place);
 /* The item there; NULL if the place is free or about to be filled. */
 void *cpromi_index_at(struct index *x, uint32_t place);
 
+/* What a word of a place holds, as above. */
+static inline void *
+cpromi_index_item(atomic_ptr *word)
+{
+	uintptr_t item = load_acquire(word);
+
+	return item & 1 ? NULL : (void *)item;
+}
+
+/* Words of places that lie side by side. */
+struct index_row {
+	atomic_ptr *words;
+	uint32_t count;
+};
+
+/* From a place before the end on, so far as they are there; good while the index is. */
+struct index_row cpromi_index_row(struct index *x, uint32_t place);
+
 /* One past the last place. */
 static inline uint32_t
 cpromi_index_end(struct index *x)

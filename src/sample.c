@@ -102,31 +102,6 @@ cpromi_samples_head(const struct family *f)
 				  cpromi_type_name(f->handle.type)};
 }
 
-void
-cpromi_samples_begin(struct text_line *l, const struct definition *d, const struct series *s)
-{
-	memset(l, 0, sizeof(*l));
-	l->suffix = l->extra = "";
-	l->name = d->name;
-	l->name_length = d->name_length;
-	l->labels = s->text->bytes;
-	l->labels_length = s->text->length;
-}
-
-static void
-set_suffix(struct text_line *l, const char *suffix, size_t n)
-{
-	l->suffix = suffix;
-	l->suffix_length = n;
-}
-
-static void
-set_extra(struct text_line *l, const struct bound_text *t)
-{
-	l->extra = t->text;
-	l->extra_length = t->length;
-}
-
 /* pid="1234"; those that have no place of their own (part.h) are together "overflow". */
 static void
 spell_pid(struct bound_text *t, uint32_t pid)
@@ -136,24 +111,26 @@ spell_pid(struct bound_text *t, uint32_t pid)
 	t->text[t->length++] = '"';
 }
 
-void
-cpromi_samples_line(struct text_line *l, const struct shape *s, const struct samples *r, size_t i,
-		    struct bound_text *pid)
+size_t
+cpromi_samples_alike(struct text_line *l, const struct shape *s, const struct samples *r, size_t i,
+		     const struct bound_text **extras, struct bound_text *pid)
 {
-	size_t bounded = s->type == CPROM_TYPE_HISTOGRAM ? s->count + 1 : s->count;
+	bool histogram = s->type == CPROM_TYPE_HISTOGRAM;
+	size_t bounded = s->count + histogram;
 
-	l->extra_length = 0;
-	l->value = r->values[i];
+	*extras = NULL;
 	if (i < bounded) {
-		set_suffix(l, "_bucket", s->type == CPROM_TYPE_HISTOGRAM ? 7 : 0);
-		set_extra(l, &s->texts[i]);
-	} else if (s->snapshot && i == bounded) {
-		set_suffix(l, "_sum", 4);
-	} else if (s->snapshot) {
-		set_suffix(l, "_count", 6);
+		l->suffix = "_bucket";
+		l->suffix_length = histogram ? 7 : 0;
+		*extras = s->texts + i;
+		return bounded - i;
 	}
-	if (r->parts != NULL) {
+	if (s->snapshot) {
+		l->suffix = i == bounded ? "_sum" : "_count";
+		l->suffix_length = i == bounded ? 4 : 6;
+	} else if (r->parts != NULL) {
 		spell_pid(pid, r->parts[i].pid);
-		set_extra(l, pid);
+		*extras = pid;
 	}
+	return 1;
 }

@@ -57,11 +57,16 @@ struct target {
 
 /* ---- lines ----------------------------------------------------------------- */
 
-/* A place for n bytes: the caller's buffer if they fit, else the stage; NULL without memory. */
+/*
+ * A place for n bytes: the caller's buffer if they fit and nothing waits to be read before
+ * them, else the stage; NULL without memory.
+ */
 static char *
 place_for(cprom_scrape *s, struct target *t, size_t n)
 {
-	return (size_t)(t->end - t->p) >= n ? t->p : cpromi_buffer_room(&s->pending, n);
+	if ((size_t)(t->end - t->p) >= n && s->pending.length == 0)
+		return t->p;
+	return cpromi_buffer_room(&s->pending, n);
 }
 
 static void
@@ -87,41 +92,71 @@ note_family(cprom_scrape *s, const struct family *f)
 		cpromi_buffer_add(&s->names, f->def->name, f->def->name_length + 1));
 }
 
-/* Spells a series as it was read, behind the family's head if it is the first. */
-static enum step
-show(cprom_scrape *s, struct target *t, const struct series *series, const struct samples *r)
+static bool
+show_head(cprom_scrape *s, struct target *t)
 {
-	const struct family *f = s->family;
-	struct text_head head = {0};
+	struct text_head head = cpromi_samples_head(s->family);
+	char *p = place_for(s, t, cpromi_text_head_bound(&head));
+
+	if (p == NULL || !note_family(s, s->family))
+		return false;
+	advance_to(s, t, p, cpromi_text_head(p, &head));
+	s->head_shown = true;
+	return true;
+}
+
+/* A place for lines of at most n bytes, behind the family's head if they are the first. */
+static inline char *
+begin_lines(cprom_scrape *s, struct target *t, size_t n)
+{
+	if (UNLIKELY(!s->head_shown) && !show_head(s, t))
+		return NULL;
+	return place_for(s, t, n);
+}
+
+/* A series that has one sample. */
+static enum step
+show_value(cprom_scrape *s, struct target *t, const struct series *series, double value)
+{
+	const struct definition *d = s->family->def;
+	char *p = begin_lines(s, t, cpromi_text_value_bound(d, series->text));
+
+	if (UNLIKELY(p == NULL))
+		return STEP_NO_MEMORY;
+	advance_to(s, t, p, cpromi_text_value(p, d, series->text, value));
+	return STEP_WENT_ON;
+}
+
+/* The lines of a series as it was read: those of one name together. */
+static enum step
+show_samples(cprom_scrape *s, struct target *t, const struct series *series,
+	     const struct samples *r)
+{
+	const struct bound_text *extras;
 	struct bound_text pid;
 	struct text_line l;
 	char *begin, *p;
-	size_t n;
 
 	if (r->count == 0)
 		return STEP_WENT_ON;
-	cpromi_samples_begin(&l, f->def, series);
-	n = r->count * cpromi_samples_line_bound(&l);
-	if (!s->head_shown) {
-		head = cpromi_samples_head(f);
-		n += cpromi_text_head_bound(&head);
-	}
-	begin = p = place_for(s, t, n);
-	if (p == NULL || (!s->head_shown && !note_family(s, f)))
+	cpromi_samples_begin(&l, s->family->def, series);
+	begin = p = begin_lines(s, t, r->count * cpromi_samples_line_bound(&l));
+	if (UNLIKELY(p == NULL))
 		return STEP_NO_MEMORY;
-	if (!s->head_shown)
-		p = cpromi_text_head(p, &head);
-	s->head_shown = true;
-	for (size_t i = 0; i < r->count; i++) {
-		cpromi_samples_line(&l, f->shape, r, i, &pid);
-		p = cpromi_text_line(p, &l);
+	for (size_t i = 0, n; i < r->count; i += n) {
+		n = cpromi_samples_alike(&l, s->family->shape, r, i, &extras, &pid);
+		l.value = r->values[i];
+		if (extras == NULL)
+			p = cpromi_text_line(p, &l);
+		else
+			p = cpromi_text_samples(p, &l, r->values + i, extras, n);
 	}
 	advance_to(s, t, begin, p);
 	return STEP_WENT_ON;
 }
 
-static enum step
-show_series(cprom_scrape *s, struct target *t, const struct series *series)
+static NOINLINE enum step
+show_all_samples(cprom_scrape *s, struct target *t, const struct series *series)
 {
 	size_t count = cpromi_samples_count(&series->handle);
 	struct samples r;
@@ -129,10 +164,20 @@ show_series(cprom_scrape *s, struct target *t, const struct series *series)
 
 	s->values.length = 0;
 	memory = cpromi_buffer_room(&s->values, count * SAMPLE_BYTES);
-	if (memory == NULL)
+	if (UNLIKELY(memory == NULL))
 		return STEP_NO_MEMORY;
 	cpromi_samples_read(&r, &series->handle, memory, count);
-	return show(s, t, series, &r);
+	return show_samples(s, t, series, &r);
+}
+
+static enum step
+show_series(cprom_scrape *s, struct target *t, const struct series *series)
+{
+	const struct handle *h = &series->handle;
+
+	if (cpromi_samples_is_value(h))
+		return show_value(s, t, series, cpromi_samples_value(h));
+	return show_all_samples(s, t, series);
 }
 
 /* ---- walking --------------------------------------------------------------- */
@@ -165,6 +210,33 @@ family_stays(cprom_scrape *s)
 	return cpromi_family_stays(s->family, s->ticket, &next);
 }
 
+/* Is there room, and nothing that has to be read first? */
+static bool
+may_go_on(const cprom_scrape *s, const struct target *t)
+{
+	return t->p < t->end && s->pending.length == 0;
+}
+
+/* The series that are due of a row of the index, while there is room. */
+static enum step
+show_row(cprom_scrape *s, struct target *t, struct index_row row)
+{
+	for (uint32_t i = 0; i < row.count; i++) {
+		const struct series *series = cpromi_index_item(&row.words[i]);
+		enum step done;
+
+		s->place++;
+		if (series == NULL ||
+		    !cpromi_series_is_due(s->family, series, s->place - 1, s->birth_limit))
+			continue;
+		done = show_series(s, t, series);
+		if (done != STEP_WENT_ON || !may_go_on(s, t))
+			return done;
+	}
+	return STEP_WENT_ON;
+}
+
+/* The next row of the family at hand. */
 static enum step
 step(cprom_scrape *s, struct target *t)
 {
@@ -176,12 +248,8 @@ step(cprom_scrape *s, struct target *t)
 		s->in_family = false;
 		return show_series(s, t, f->only);
 	}
-	while (s->place < cpromi_index_end(&f->index)) {
-		const struct series *series = cpromi_index_at(&f->index, s->place++);
-
-		if (series != NULL && cpromi_series_is_due(f, series, s->place - 1, s->birth_limit))
-			return show_series(s, t, series);
-	}
+	if (s->place < cpromi_index_end(&f->index))
+		return show_row(s, t, cpromi_index_row(&f->index, s->place));
 	s->in_family = false;
 	return STEP_WENT_ON;
 }
@@ -197,12 +265,11 @@ run_user_code(cprom_scrape *s, struct target *t)
 		cpromi_sink_run(s->registry, f, &s->pending, &s->names);
 	} else {
 		double value = f->callback(f->arg);
-		struct samples r = {1, &value, NULL};
 
 		if (f->handle.type == CPROM_TYPE_COUNTER && !(value >= 0))
 			cpromi_registry_count(s->registry, SELF_SAMPLES_INVALID);
 		else
-			done = show(s, t, f->only, &r);
+			done = show_value(s, t, f->only, value);
 	}
 	cpromi_family_unuse(f, s->seat);
 	return done;
@@ -237,7 +304,7 @@ walk(cprom_scrape *s, struct target *t)
 	s->seat = g.seat;
 	if (s->in_family && !family_stays(s))
 		s->in_family = false;
-	while (done == STEP_WENT_ON && t->p < t->end && s->pending.length == 0)
+	while (done == STEP_WENT_ON && may_go_on(s, t))
 		done = step(s, t);
 	cpromi_epoch_leave(&g);
 	return done;

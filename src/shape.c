@@ -326,7 +326,7 @@ make_block(struct chunk *c, atomic_ptr *at)
 atomic_u64 *
 cpromi_make_cells(const struct handle *h, unsigned plane, unsigned lane)
 {
-	atomic_ptr *at = &h->chunk->blocks[plane * h->chunk->stride + COLUMN_OF_LANE(lane)];
+	atomic_ptr *at = &cpromi_lane_blocks(h, plane)[lane];
 	uintptr_t block = load_acquire(at);
 
 	if (block == 0)
@@ -344,34 +344,6 @@ cpromi_own_cells_slow(const struct handle *h, unsigned plane)
 		return NULL;
 	lane = cpromi_lane_own(s->lanes);
 	return lane == LANE_OVERFLOW ? NULL : cpromi_make_cells(h, plane, lane);
-}
-
-uint64_t
-cpromi_sum_u64(const struct handle *h, unsigned plane, unsigned cell)
-{
-	uint64_t sum = 0;
-
-	for (unsigned lane = 0; lane < cpromi_lane_end(h->chunk->shape); lane++) {
-		atomic_u64 *cells = cpromi_cells(h, plane, lane);
-
-		if (cells != NULL)
-			sum += load_acquire(&cells[cell]);
-	}
-	return sum;
-}
-
-double
-cpromi_sum_double(const struct handle *h, unsigned plane, unsigned cell)
-{
-	double sum = 0;
-
-	for (unsigned lane = 0; lane < cpromi_lane_end(h->chunk->shape); lane++) {
-		atomic_u64 *cells = cpromi_cells(h, plane, lane);
-
-		if (cells != NULL)
-			sum += bits_double(load_acquire(&cells[cell]));
-	}
-	return sum;
 }
 
 /* ---- snapshots ------------------------------------------------------------- */
@@ -392,19 +364,22 @@ void
 cpromi_snapshot(const struct handle *h, double *sum, uint64_t *counts, uint64_t *scratch)
 {
 	const struct shape *s = h->chunk->shape;
+	atomic_u64 *shared = cpromi_shared_cells(h, 0);
+	uint32_t run = s->run;
 
-	*sum = 0;
-	memset(counts, 0, (s->run - 2) * sizeof(*counts));
-	for (unsigned lane = 0; lane < cpromi_lane_end(s); lane++) {
+	*sum = bits_double(load_acquire(&shared[1]));
+	for (uint32_t i = 2; i < run; i++)
+		counts[i - 2] = load_acquire(&shared[i]);
+	for (unsigned lane = LANE_OVERFLOW + 1, end = cpromi_lane_end(s); lane < end; lane++) {
 		atomic_u64 *cells = cpromi_cells(h, 0, lane);
-		int tries = lane == LANE_OVERFLOW ? 1 : SNAPSHOT_TRIES;
+		int tries = SNAPSHOT_TRIES;
 
 		if (cells == NULL)
 			continue;
-		while (!read_lane(cells, s->run, scratch) && --tries > 0)
+		while (!read_lane(cells, run, scratch) && --tries > 0)
 			;
 		*sum += bits_double(scratch[0]);
-		for (uint32_t i = 2; i < s->run; i++)
+		for (uint32_t i = 2; i < run; i++)
 			counts[i - 2] += scratch[i - 1];
 	}
 }

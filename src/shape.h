@@ -133,12 +133,18 @@ struct handle *cpromi_shape_take(struct shape *s);
 /* Gives it back; no thread can reach it any more. Its cells count as zero from now on. */
 void cpromi_shape_give(struct handle *h);
 
+/* The blocks of a series' chunk, by lane. */
+static inline atomic_ptr *
+cpromi_lane_blocks(const struct handle *h, unsigned plane)
+{
+	return h->chunk->blocks + plane * (size_t)h->chunk->stride + COLUMN_OF_LANE(0);
+}
+
 /* The cells of a series in one lane; NULL if that lane never touched its chunk. */
 static inline atomic_u64 *
 cpromi_cells(const struct handle *h, unsigned plane, unsigned lane)
 {
-	const struct chunk *c = h->chunk;
-	uintptr_t block = load_acquire(&c->blocks[plane * c->stride + COLUMN_OF_LANE(lane)]);
+	uintptr_t block = load_acquire(&cpromi_lane_blocks(h, plane)[lane]);
 
 	return block == 0 ? NULL : (atomic_u64 *)block + h->offset;
 }
@@ -195,10 +201,9 @@ cpromi_own_cells(const struct handle *h, unsigned plane)
 static inline atomic_u64 *
 cpromi_shared_cells(const struct handle *h, unsigned plane)
 {
-	const struct chunk *c = h->chunk;
-	const atomic_ptr *row = c->blocks + plane * (size_t)c->stride;
+	uintptr_t block = load_acquire(&cpromi_lane_blocks(h, plane)[LANE_OVERFLOW]);
 
-	return (atomic_u64 *)load_acquire(&row[COLUMN_OF_LANE(LANE_OVERFLOW)]) + h->offset;
+	return (atomic_u64 *)block + h->offset;
 }
 
 /* Adds to a double that others may write too. */
@@ -219,8 +224,37 @@ cpromi_add_own_double(atomic_u64 *cell, double v)
 }
 
 /* The sum over all lanes of one cell of a series. */
-uint64_t cpromi_sum_u64(const struct handle *h, unsigned plane, unsigned cell);
-double cpromi_sum_double(const struct handle *h, unsigned plane, unsigned cell);
+static inline uint64_t
+cpromi_sum_u64(const struct handle *h, unsigned plane, unsigned cell)
+{
+	atomic_ptr *blocks = cpromi_lane_blocks(h, plane);
+	size_t at = (size_t)h->offset + cell;
+	uint64_t sum = 0;
+
+	for (size_t lane = 0, end = cpromi_lane_end(h->chunk->shape); lane < end; lane++) {
+		atomic_u64 *block = (atomic_u64 *)load_acquire(&blocks[lane]);
+
+		if (block != NULL)
+			sum += load_acquire(&block[at]);
+	}
+	return sum;
+}
+
+static inline double
+cpromi_sum_double(const struct handle *h, unsigned plane, unsigned cell)
+{
+	atomic_ptr *blocks = cpromi_lane_blocks(h, plane);
+	size_t at = (size_t)h->offset + cell;
+	double sum = 0;
+
+	for (size_t lane = 0, end = cpromi_lane_end(h->chunk->shape); lane < end; lane++) {
+		atomic_u64 *block = (atomic_u64 *)load_acquire(&blocks[lane]);
+
+		if (block != NULL)
+			sum += bits_double(load_acquire(&block[at]));
+	}
+	return sum;
+}
 
 /*
  * A snapshot of the cells from 1 (a sum) to run-1 (counts) of a series, summed over

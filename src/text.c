@@ -6,6 +6,7 @@
 
 #include "escape.h"
 #include "number.h"
+#include "platform.h"
 
 #include <string.h>
 
@@ -15,13 +16,30 @@ put_16(char *p, const char *bytes)
 	memcpy(p, bytes, 16);
 }
 
-/* memcpy() for the short pieces that a line is made of: here a call costs more than the copy. */
+static char *
+put_long(char *p, const char *bytes, size_t n)
+{
+	for (size_t i = 0; i + 16 <= n; i += 16)
+		put_16(p + i, bytes + i);
+	put_16(p + n - 16, bytes + n - 16);
+	return p + n;
+}
+
+/*
+ * memcpy() for the pieces that a line is made of: here a call costs more than the copy. Two
+ * copies from either end overlap as the length wants it.
+ */
 static inline char *
 put(char *p, const char *bytes, size_t n)
 {
+	if (n > 64)
+		return put_long(p, bytes, n);
 	if (n >= 16) {
-		for (size_t i = 0; i + 16 <= n; i += 16)
-			put_16(p + i, bytes + i);
+		put_16(p, bytes);
+		if (n > 32) {
+			put_16(p + 16, bytes + 16);
+			put_16(p + n - 32, bytes + n - 32);
+		}
 		put_16(p + n - 16, bytes + n - 16);
 	} else if (n >= 8) {
 		memcpy(p, bytes, 8);
@@ -63,25 +81,77 @@ cpromi_text_head(char *p, const struct text_head *h)
 	return p;
 }
 
+/* Up to where the extra label goes, or else the value. */
+static inline char *
+put_front(char *p, const struct text_line *l, bool extra)
+{
+	p = put(p, l->name, l->name_length);
+	if (l->suffix_length > 0)
+		p = put(p, l->suffix, l->suffix_length);
+	if (l->labels_length > 0) {
+		*p++ = '{';
+		p = put(p, l->labels, l->labels_length);
+		*p = ',';
+		p += extra;
+	} else if (extra) {
+		*p++ = '{';
+	}
+	return p;
+}
+
+static inline char *
+put_value(char *p, bool braces, double value)
+{
+	if (braces)
+		*p++ = '}';
+	*p++ = ' ';
+	return p + cpromi_double_text(value, p);
+}
+
 char *
 cpromi_text_line(char *p, const struct text_line *l)
 {
-	p = put(p, l->name, l->name_length);
-	p = put(p, l->suffix, l->suffix_length);
-	if (l->labels_length + l->extra_length > 0) {
-		*p++ = '{';
-		p = put(p, l->labels, l->labels_length);
-		if (l->labels_length > 0 && l->extra_length > 0)
-			*p++ = ',';
-		p = put(p, l->extra, l->extra_length);
-		*p++ = '}';
-	}
-	*p++ = ' ';
-	p += cpromi_double_text(l->value, p);
+	p = put_front(p, l, l->extra_length > 0);
+	p = put(p, l->extra, l->extra_length);
+	p = put_value(p, l->labels_length + l->extra_length > 0, l->value);
 	if (l->timestamp_ms != 0) {
 		*p++ = ' ';
 		p += cpromi_i64_text(l->timestamp_ms, p);
 	}
 	*p++ = '\n';
 	return p;
+}
+
+char *
+cpromi_text_value(char *p, const struct definition *d, const struct text *labels, double value)
+{
+	const struct text_line l = {
+		.name = d->name,
+		.name_length = d->name_length,
+		.labels = labels->bytes,
+		.labels_length = labels->length,
+	};
+
+	p = put_value(put_front(p, &l, false), labels->length > 0, value);
+	*p++ = '\n';
+	return p;
+}
+
+char *
+cpromi_text_samples(char *p, const struct text_line *l, const double *values,
+		    const struct bound_text *extras, size_t n)
+{
+	const char *front = p;
+	size_t length;
+
+	p = put_front(p, l, true);
+	length = (size_t)(p - front);
+	for (size_t i = 0;;) {
+		p = put(p, extras[i].text, extras[i].length);
+		p = put_value(p, true, values[i]);
+		*p++ = '\n';
+		if (++i == n)
+			return p;
+		p = put(p, front, length); /* in one piece, and it is in the cache */
+	}
 }

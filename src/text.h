@@ -5,6 +5,7 @@
 #ifndef CPROMI_TEXT_H
 #define CPROMI_TEXT_H
 
+#include "family.h"
 #include "number.h"
 
 #include <stddef.h>
@@ -40,5 +41,23 @@ cpromi_text_line_bound(const struct text_line *l)
 /* Write it to p, which has room for the bound; return the end. */
 char *cpromi_text_head(char *p, const struct text_head *h);
 char *cpromi_text_line(char *p, const struct text_line *l);
+
+/* The line of a series that has one value. */
+char *cpromi_text_value(char *p, const struct definition *d, const struct text *labels,
+			double value);
+
+static inline size_t
+cpromi_text_value_bound(const struct definition *d, const struct text *labels)
+{
+	return cpromi_text_line_bound(&(struct text_line){.name_length = d->name_length,
+							  .labels_length = labels->length});
+}
+
+/*
+ * A line for each of n > 0 values, which differ in that and the extra label alone: so not those
+ * of l, nor its timestamp, but these. p has room for n times the bound of l, and the extras.
+ */
+char *cpromi_text_samples(char *p, const struct text_line *l, const double *values,
+			  const struct bound_text *extras, size_t n);
 
 #endif

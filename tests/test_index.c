@@ -68,6 +68,27 @@ places_are_numbered_in_order_and_never_move(void **state)
 }
 
 static void
+rows_hold_the_places_in_order(void **state)
+{
+	uint32_t rows = 0;
+
+	(void)state;
+	put_in_order(0, 1000);
+	cpromi_index_clear(x, 77);
+	for (uint32_t first = 0; first < 5; first++) {
+		for (uint32_t n = first; n < 1000; rows++) {
+			struct index_row row = cpromi_index_row(x, n);
+
+			assert_true(row.count > 0 && row.count <= 1000 - n);
+			for (uint32_t i = 0; i < row.count; i++, n++)
+				assert_ptr_equal(cpromi_index_item(&row.words[i]),
+						 cpromi_index_at(x, n));
+		}
+	}
+	assert_true(rows < 5 * 10); /* they are long */
+}
+
+static void
 places_not_yet_handed_out_hold_nothing(void **state)
 {
 	(void)state;
@@ -282,6 +303,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		in_home(places_are_numbered_in_order_and_never_move),
+		in_home(rows_hold_the_places_in_order),
 		in_home(places_not_yet_handed_out_hold_nothing),
 		in_home(a_cleared_place_is_empty_and_its_neighbours_are_not),
 		in_home(fewer_than_32_free_places_are_left_free),

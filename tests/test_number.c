@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE /* strtod_l */
 #include <locale.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -452,6 +453,39 @@ short_decimals_come_back_as_they_are(void **state)
 	}
 }
 
+static void
+short_fractions_are_right(void **state)
+{
+	(void)state;
+	random_state = 4;
+	for (uint64_t n = 1; n < 3 * 256; n++)
+		check_with_neighbours((double)n / 256); /* half of them too long by a place */
+	for (int i = 0; i < 100000; i++) {
+		check((double)(next_random() % (1000000 << 7)) / 128 + 1.0 / 128);
+		check((double)(next_random() >> (11 + i % 50)) / 128 + 1.0 / 128);
+	}
+	check_with_neighbours(999999.9921875);
+	check_with_neighbours(1000000.0078125);
+	check_with_neighbours(0.0078125);
+	check_with_neighbours(0.00390625);
+}
+
+/* Where a candidate lies on the border of the interval, or half-way: as few doubles are elsewhere. */
+static void
+ties_are_right(void **state)
+{
+	(void)state;
+	random_state = 5;
+	for (int q = -60; q <= 60; q++)
+		for (int i = 0; i < 1000; i++)
+			check(ldexp((double)(next_random() >> (11 + i % 52)) + 1, q));
+	for (uint64_t n = 1; n < 100000; n++)
+		check(9007199254740992.0 * 2 + (double)n * 4);
+	for (int k = 15; k < 23; k++)
+		for (int64_t n = -20; n <= 20; n++)
+			check(pow(10, k) + (double)n * pow(2, k - 15));
+}
+
 /* ---- locale -------------------------------------------------------------- */
 
 static const char *
@@ -597,6 +631,8 @@ main(void)
 		cmocka_unit_test(the_ends_of_every_binade_are_right),
 		cmocka_unit_test(random_patterns_are_right),
 		cmocka_unit_test(short_decimals_come_back_as_they_are),
+		cmocka_unit_test(short_fractions_are_right),
+		cmocka_unit_test(ties_are_right),
 		cmocka_unit_test(the_locale_does_not_matter),
 		cmocka_unit_test(u64_is_printed_in_full),
 		cmocka_unit_test(i64_is_printed_with_its_sign),

@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -167,6 +168,76 @@ the_longest_numbers_stay_in_the_bound(void **state)
 		    "x{a=\"\",le=\"1\"} -2.2250738585072014e-308 9223372036854775807\n");
 }
 
+/* Names and labels of all lengths that are copied differently. */
+static void
+names_and_labels_of_every_length_are_copied_whole(void **state)
+{
+	char name[150], labels[sizeof(name)], expected[2 * sizeof(name) + 16];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(name); i++) {
+		name[i] = (char)('a' + i % 23);
+		labels[i] = (char)('A' + i % 25);
+	}
+	for (size_t n = 1; n < sizeof(name); n++) {
+		for (size_t k = 0; k < sizeof(labels); k++) {
+			struct text_line l = {.name = name,
+					      .name_length = n,
+					      .labels = labels,
+					      .labels_length = k,
+					      .value = 0.5};
+
+			snprintf(expected, sizeof(expected),
+				 k > 0 ? "%.*s{%.*s} 0.5\n" : "%.*s 0.5\n", (int)n, name, (int)k,
+				 labels);
+			assert_line(&l, expected);
+		}
+	}
+}
+
+static void
+the_line_of_a_value_is_that_of_the_series(void **state)
+{
+	struct {
+		struct text text;
+		char bytes[16];
+	} labels = {{5, 0}, "a=\"b\""};
+	struct definition d = {.name = "x_total", .name_length = 7};
+	char *p = end_of_room - cpromi_text_value_bound(&d, &labels.text);
+	static const char line[] = "x_total{a=\"b\"} -1.7976931348623157e+308\n";
+
+	(void)state;
+	assert_ptr_equal(cpromi_text_value(p, &d, &labels.text, -DBL_MAX), p + sizeof(line) - 1);
+	assert_memory_equal(p, line, sizeof(line) - 1);
+	labels.text.length = 0;
+	p = end_of_room - cpromi_text_value_bound(&d, &labels.text);
+	assert_ptr_equal(cpromi_text_value(p, &d, &labels.text, 7), p + 10);
+	assert_memory_equal(p, "x_total 7\n", 10);
+}
+
+static void
+lines_of_samples_differ_in_extra_label_and_value(void **state)
+{
+	static const struct bound_text extras[] = {{6, "le=\"1\""},
+						   {38, "le=\"-1.2345678901234567e-300000000000\""},
+						   {9, "le=\"+Inf\""}};
+	static const double values[] = {0, -DBL_MAX, 1e6};
+	const struct text_line *l = LINE("x", "_bucket", "a=\"b\"", "");
+	static const char lines[] = "x_bucket{a=\"b\",le=\"1\"} 0\n"
+				    "x_bucket{a=\"b\",le=\"-1.2345678901234567e-300000000000\"} "
+				    "-1.7976931348623157e+308\n"
+				    "x_bucket{a=\"b\",le=\"+Inf\"} 1e+06\n";
+	char *p = end_of_room - 3 * cpromi_text_line_bound(l) - 6 - 38 - 9;
+
+	(void)state;
+	assert_ptr_equal(cpromi_text_samples(p, l, values, extras, 3), p + sizeof(lines) - 1);
+	assert_memory_equal(p, lines, sizeof(lines) - 1);
+	l = LINE("x", "_bucket", "", "");
+	p = end_of_room - cpromi_text_line_bound(l) - 6;
+	assert_ptr_equal(cpromi_text_samples(p, l, values, extras, 1), p + 19);
+	assert_memory_equal(p, "x_bucket{le=\"1\"} 0\n", 19);
+}
+
 static void
 the_worked_example_of_the_format_is_byte_exact(void **state)
 {
@@ -215,6 +286,9 @@ main(void)
 		cmocka_unit_test(a_timestamp_follows_the_value),
 		cmocka_unit_test(numbers_are_spelled_as_go_spells_them),
 		cmocka_unit_test(the_longest_numbers_stay_in_the_bound),
+		cmocka_unit_test(names_and_labels_of_every_length_are_copied_whole),
+		cmocka_unit_test(the_line_of_a_value_is_that_of_the_series),
+		cmocka_unit_test(lines_of_samples_differ_in_extra_label_and_value),
 		cmocka_unit_test(the_worked_example_of_the_format_is_byte_exact),
 	};
 
