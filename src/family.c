@@ -550,18 +550,15 @@ cpromi_family_after(struct cprom_registry *r, struct family *hint, uint64_t tick
 }
 
 struct family *
-cpromi_family_of(cprom_metric *m)
+cpromi_family_of_only(struct handle *h)
 {
-	struct handle *h = (struct handle *)m;
-	struct series *s = (struct series *)m;
+	struct series *s = (struct series *)h;
 	struct family *f;
 
 	if (h == NULL) {
 		cpromi_fail(EINVAL, "the metric is NULL");
 		return NULL;
 	}
-	if (h->kind == HANDLE_FAMILY)
-		return (struct family *)h;
 	f = cpromi_region_at(h->chunk->shape->region, s->family);
 	if (f != NULL && f->only == s)
 		return f;

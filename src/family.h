@@ -156,8 +156,18 @@ void cpromi_family_unuse(struct family *f, struct seat *seat);
  */
 bool cpromi_family_is_callable(const struct family *f);
 
+/* The same of what is none itself. */
+struct family *cpromi_family_of_only(struct handle *h) COLD;
+
 /* The family of a handle that may be a parent or an only series; NULL and EINVAL if it is a child. */
-struct family *cpromi_family_of(cprom_metric *m);
+static inline struct family *
+cpromi_family_of(cprom_metric *m)
+{
+	struct handle *h = (struct handle *)m;
+
+	return LIKELY(h != NULL && h->kind == HANDLE_FAMILY) ? (struct family *)h
+							     : cpromi_family_of_only(h);
+}
 
 /* Do the samples of two families, or the names themselves, collide? */
 bool cpromi_names_collide(uint32_t type_a, const char *a, uint32_t type_b, const char *b);

@@ -77,8 +77,9 @@ worth_reusing(struct index *x, uint32_t used)
 	return free_count >= INDEX_REUSE && free_count >= used / 2;
 }
 
+/* spare: how many places must be left behind it. */
 static uint32_t
-reserve(struct index *x, struct region *r)
+reserve(struct index *x, struct region *r, uint32_t spare)
 {
 	uint32_t used = load_relaxed(&x->used);
 
@@ -87,21 +88,33 @@ reserve(struct index *x, struct region *r)
 
 		if (place != 0)
 			return place;
-		if (!ensure_segment(x, r, used))
+		if (!ensure_segment(x, r, used) || !ensure_segment(x, r, used + spare))
 			return pop(x);
 	} while (!cas_acq_rel(&x->used, &used, used + 1));
 	return used + 1;
 }
 
-uint32_t
-cpromi_index_put(struct index *x, struct region *r, void *item)
+static uint32_t
+put(struct index *x, struct region *r, void *item, uint32_t spare)
 {
-	uint32_t place = reserve(x, r);
+	uint32_t place = reserve(x, r, spare);
 
 	/* Release: the item is complete. Pairs with load_acquire in cpromi_index_at(). */
 	if (place != 0)
 		store_release(word_of(x, place - 1), (uintptr_t)item);
 	return place;
+}
+
+uint32_t
+cpromi_index_put(struct index *x, struct region *r, void *item)
+{
+	return put(x, r, item, 1);
+}
+
+uint32_t
+cpromi_index_put_last(struct index *x, struct region *r, void *item)
+{
+	return put(x, r, item, 0);
 }
 
 void

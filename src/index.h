@@ -27,8 +27,11 @@ struct index {
 	atomic_ptr inlined[INDEX_INLINE];
 };
 
-/* Puts item at a place; its number + 1, or 0 without memory. */
+/* Puts item at a place; its number + 1, or 0 without memory: for it and one more. */
 uint32_t cpromi_index_put(struct index *x, struct region *r, void *item);
+
+/* For that one more, an item that must have a place when there is no memory left. */
+uint32_t cpromi_index_put_last(struct index *x, struct region *r, void *item);
 
 /* Frees the place. */
 void cpromi_index_clear(struct index *x, uint32_t place);

@@ -24,28 +24,62 @@
 
 /* Label values that are looked for; what is needed twice is found out once. */
 struct values_key {
-	const struct family *family;
-	cprom_strings values;
+	const struct family *family; /* NULL: they were refused */
+	const char *const *values;
+	size_t text_length; /* without what is escaped */
+	size_t escapes;     /* how many more bytes those take: see inspect() */
 	uint32_t hash;
-	uint32_t lengths[CPROM_MAX_LABELS];
+	bool plain; /* ASCII, and nothing to be escaped: the same */
+	size_t lengths[CPROM_MAX_LABELS];
 };
 
-static void
+/* Says what is wrong with the values: their number, else one is NULL. */
+static COLD bool
+refuse(struct values_key *key, const struct family *f, cprom_strings values)
+{
+	const struct definition *d = f->def;
+	size_t count = values.items == NULL ? 0 : values.count, i = 0;
+
+	key->family = NULL;
+	cpromi_registry_count(f->registry, SELF_LABELS_REJECTED);
+	if (count != d->label_count) {
+		cpromi_fail(EINVAL, "%s has %u labels, %zu values were given", d->name,
+			    (unsigned)d->label_count, count);
+		return false;
+	}
+	while (i + 1 < count && values.items[i] != NULL)
+		i++;
+	cpromi_fail(EINVAL, "%s: the value of the label \"%s\" is NULL", d->name, d->labels[i]);
+	return false;
+}
+
+/* False with EINVAL if there are not as many values as labels, all of them strings. */
+static inline bool
 set_key(struct values_key *key, const struct family *f, cprom_strings values)
 {
+	const struct definition *d = f->def;
 	const struct hash_key *random = &f->registry->key;
 	/* By ticket: series that a killed process left of an earlier family are not found. */
 	uint64_t h = hash_begin(random, (uint32_t)load_relaxed(&f->ticket));
+	size_t length = (size_t)d->leads_length + 1;
 
-	key->family = f;
-	key->values = values;
+	if (values.count != d->label_count || (values.items == NULL && values.count > 0))
+		return refuse(key, f, values);
 	for (size_t i = 0; i < values.count; i++) {
-		size_t n = strlen(values.items[i]);
+		size_t n;
 
-		key->lengths[i] = n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
+		if (UNLIKELY(values.items[i] == NULL))
+			return refuse(key, f, values);
+		n = strlen(values.items[i]);
 		h = hash_add(random, h, values.items[i], n);
+		key->lengths[i] = n;
+		length += n;
 	}
-	key->hash = hash_end(random, h);
+	key->family = f;
+	key->values = values.items;
+	key->text_length = length;
+	key->hash = hash_end(h);
+	return true;
 }
 
 /* Does the escaped text at *p begin with the value? Then *p goes behind it. */
@@ -69,25 +103,6 @@ eat_escaped(const char **p, const char *end, const char *value)
 	return true;
 }
 
-/* memcmp() for what label values are: short, and their lengths hard to predict. */
-static inline bool
-same_bytes(const char *a, const char *b, size_t n)
-{
-	uint64_t x, y;
-
-	if (n > 16)
-		return memcmp(a, b, n) == 0;
-	if (n < 8)
-		return hash_tail(a, n) == hash_tail(b, n);
-	memcpy(&x, a, 8);
-	memcpy(&y, b, 8);
-	if (x != y)
-		return false;
-	memcpy(&x, a + n - 8, 8);
-	memcpy(&y, b + n - 8, 8);
-	return x == y;
-}
-
 /*
  * Compared in full: the text is the leads and values in turn, and a last quote. Leads
  * are the same in all series of a family, and here no quote is part of a value. If every
@@ -98,17 +113,19 @@ static inline bool
 has_plain_values(const struct text *t, const struct values_key *key)
 {
 	const struct definition *d = key->family->def;
-	size_t at = 0;
+	const char *p = t->bytes;
 
+	if (t->length != key->text_length)
+		return false;
 	for (uint32_t i = 0; i < d->label_count; i++) {
-		at += d->leads[i].length + (size_t)key->lengths[i];
-		if (at >= t->length || t->bytes[at] != '"' ||
-		    t->bytes[at - key->lengths[i] - 1] != '"' ||
-		    !same_bytes(t->bytes + at - key->lengths[i], key->values.items[i],
-				key->lengths[i]))
+		size_t n = key->lengths[i];
+
+		p += d->leads[i].length;
+		if (p[-1] != '"' || p[n] != '"' || !hash_same(p, key->values[i], n))
 			return false;
+		p += n;
 	}
-	return at + 1 == t->length;
+	return true;
 }
 
 static COLD bool
@@ -119,7 +136,7 @@ has_escaped_values(const struct text *t, const struct values_key *key)
 
 	for (uint32_t i = 0; i < d->label_count; i++) {
 		p += d->leads[i].length;
-		if (!eat_escaped(&p, end, key->values.items[i]) || p >= end || *p != '"')
+		if (!eat_escaped(&p, end, key->values[i]) || p >= end || *p != '"')
 			return false;
 	}
 	return end - p == 1;
@@ -140,51 +157,57 @@ has_values(const struct node *n, const void *arg)
 
 /* ---- making ---------------------------------------------------------------- */
 
-static size_t
-text_length(const struct definition *d, cprom_strings values, bool *escaped)
+/* What only a new series has to know of its values. */
+static void
+inspect(struct values_key *key)
 {
-	size_t n = d->label_count == 0 ? d->const_length : (size_t)d->leads_length + 1;
+	key->escapes = 0;
+	key->plain = true;
+	for (uint32_t i = 0; i < key->family->def->label_count; i++) {
+		size_t n = key->lengths[i];
 
-	*escaped = false;
-	for (size_t i = 0; i < d->label_count; i++) {
-		size_t raw = strlen(values.items[i]);
-		size_t length = cpromi_escape(values.items[i], raw, true, NULL);
-
-		*escaped |= length != raw;
-		n += length;
+		if (cpromi_text_is_plain(key->values[i], n))
+			continue;
+		key->plain = false;
+		key->escapes += cpromi_escape(key->values[i], n, true, NULL) - n;
 	}
-	return n;
 }
 
 static void
-write_text(struct text *t, const struct definition *d, cprom_strings values)
+write_text(struct text *t, const struct values_key *key)
 {
+	const struct definition *d = key->family->def;
 	char *p = t->bytes;
 
 	if (d->label_count == 0) {
 		memcpy(p, d->const_labels, d->const_length);
 		return;
 	}
-	for (size_t i = 0; i < d->label_count; i++) {
+	for (uint32_t i = 0; i < d->label_count; i++) {
 		memcpy(p, d->leads[i].bytes, d->leads[i].length);
 		p += d->leads[i].length;
-		p += cpromi_escape(values.items[i], strlen(values.items[i]), true, p);
+		if (t->escaped) {
+			p += cpromi_escape(key->values[i], key->lengths[i], true, p);
+			continue;
+		}
+		memcpy(p, key->values[i], key->lengths[i]);
+		p += key->lengths[i];
 	}
 	*p = '"';
 }
 
 static struct text *
-make_text(struct family *f, cprom_strings values)
+make_text(struct family *f, const struct values_key *key)
 {
-	bool escaped;
-	size_t n = text_length(f->def, values, &escaped);
+	const struct definition *d = f->def;
+	size_t n = d->label_count == 0 ? d->const_length : key->text_length + key->escapes;
 	struct text *t = cpromi_region_alloc(&f->registry->region, sizeof(*t) + n);
 
 	if (t == NULL)
 		return NULL;
 	t->length = (uint32_t)n;
-	t->escaped = escaped;
-	write_text(t, f->def, values);
+	t->escaped = key->escapes != 0;
+	write_text(t, key);
 	return t;
 }
 
@@ -196,7 +219,7 @@ make_series(struct family *f, const struct values_key *key)
 
 	if (h == NULL)
 		return NULL;
-	s->text = make_text(f, key->values);
+	s->text = make_text(f, key);
 	if (s->text == NULL) {
 		cpromi_shape_give(h);
 		return NULL;
@@ -214,7 +237,9 @@ cpromi_series_make(struct family *f, cprom_strings values)
 {
 	struct values_key key;
 
-	set_key(&key, f, values);
+	if (!set_key(&key, f, values))
+		return NULL;
+	inspect(&key);
 	return make_series(f, &key);
 }
 
@@ -267,7 +292,8 @@ cpromi_series_publish(struct family *f, struct series *s)
 		cas_acq_rel(&s->birth, &unborn, add_acq_rel(&r->births, 1) + 1);
 	if (load_acquire(&s->slot) != SLOT_NONE)
 		return true;
-	place = cpromi_index_put(&f->index, &r->region, s);
+	place = s == f->overflow ? cpromi_index_put_last(&f->index, &r->region, s)
+				 : cpromi_index_put(&f->index, &r->region, s);
 	if (place == 0)
 		return false;
 	/* Release: it is in the index. Pairs with the acquire of a scrape and of a removal. */
@@ -300,10 +326,10 @@ overflow_series(struct family *f)
 }
 
 static bool
-is_overflow(cprom_strings values)
+is_overflow(const struct values_key *key)
 {
-	for (size_t i = 0; i < values.count; i++)
-		if (strcmp(values.items[i], "overflow") != 0)
+	for (uint32_t i = 0; i < key->family->def->label_count; i++)
+		if (strcmp(key->values[i], "overflow") != 0)
 			return false;
 	return true;
 }
@@ -311,16 +337,15 @@ is_overflow(cprom_strings values)
 /* ---- looking up ------------------------------------------------------------ */
 
 static int
-check_values(const struct family *f, cprom_strings values)
+check_values(const struct values_key *key)
 {
-	const struct definition *d = f->def;
-	bool escaped;
+	const struct definition *d = key->family->def;
 
-	for (size_t i = 0; i < values.count; i++)
-		if (!cpromi_utf8_valid(values.items[i], strlen(values.items[i])))
+	for (uint32_t i = 0; i < d->label_count && !key->plain; i++)
+		if (!cpromi_utf8_valid(key->values[i], key->lengths[i]))
 			return cpromi_fail(EINVAL, "%s: the value of the label \"%s\" is not UTF-8",
 					   d->name, d->labels[i]);
-	if (text_length(d, values, &escaped) > CPROM_MAX_LABEL_BYTES)
+	if (key->text_length + key->escapes > CPROM_MAX_LABEL_BYTES)
 		return cpromi_fail(EINVAL, "%s: the label values are longer than %d bytes in all",
 				   d->name, CPROM_MAX_LABEL_BYTES);
 	return 0;
@@ -346,6 +371,14 @@ is_gone(struct family *f, struct series *s)
 	return true;
 }
 
+static COLD struct series *
+settle(struct family *f, struct series *s)
+{
+	if (load_relaxed(&s->slot) == SLOT_NONE && !cpromi_series_publish(f, s))
+		return overflow(f);
+	return is_gone(f, s) ? NULL : s;
+}
+
 /*
  * What a look-up that found s gives: s, with a place, for its maker may have died; the
  * overflow child, if there is no memory for one; NULL if s is being removed, by its maker
@@ -354,9 +387,9 @@ is_gone(struct family *f, struct series *s)
 static inline struct series *
 settled(struct family *f, struct series *s)
 {
-	if (UNLIKELY(load_relaxed(&s->slot) == SLOT_NONE) && !cpromi_series_publish(f, s))
-		return overflow(f);
-	return is_gone(f, s) ? NULL : s;
+	uint32_t slot = load_acquire(&s->slot);
+
+	return LIKELY(slot != SLOT_NONE && slot != SLOT_GONE) ? s : settle(f, s);
 }
 
 /* Links s, or finds the living series that is there already, or the overflow child. */
@@ -384,13 +417,18 @@ withdraw(struct family *f, struct series *s)
 	return true;
 }
 
-/* A new series of these values, or the one that somebody else made meanwhile. */
+/* A new series of these values, or the one that somebody else made meanwhile. NULL if they are not valid. */
 static struct series *
-create(struct family *f, const struct values_key *key)
+create(struct family *f, struct values_key *key)
 {
 	struct series *s, *there;
 
-	if (is_overflow(key->values))
+	inspect(key);
+	if (check_values(key) == -1) {
+		cpromi_registry_count(f->registry, SELF_LABELS_REJECTED);
+		return NULL;
+	}
+	if (is_overflow(key))
 		return overflow_series(f);
 	s = may_grow(f) ? make_series(f, key) : NULL;
 	if (s == NULL)
@@ -410,94 +448,68 @@ create(struct family *f, const struct values_key *key)
 	return there;
 }
 
+/* The series of these values, NULL if there is none, or if they are refused. */
 static struct series *
-find(struct family *f, const struct values_key *key)
+look_up(struct family *f, cprom_strings values, struct values_key *key)
 {
-	struct node *n = cpromi_table_find(&f->registry->table, key->hash, has_values, key);
+	struct node *n;
 
+	if (!set_key(key, f, values))
+		return NULL;
+	n = cpromi_table_find(&f->registry->table, key->hash, has_values, key);
 	return n == NULL ? NULL : series_of_node(n);
 }
 
-/* 0, or -1 with EINVAL: are there as many values as labels, all of them strings? */
-static int
-check_count(const struct family *f, cprom_strings values)
+static COLD struct family *
+leave_removed(struct epoch_guard *g)
 {
-	const struct definition *d = f->def;
-
-	if (values.count != d->label_count || (values.items == NULL && values.count > 0))
-		return cpromi_fail(EINVAL, "%s has %u labels, %zu values were given", d->name,
-				   (unsigned)d->label_count,
-				   values.items == NULL ? 0 : values.count);
-	for (size_t i = 0; i < values.count; i++)
-		if (UNLIKELY(values.items[i] == NULL))
-			return cpromi_fail(EINVAL, "%s: the value of the label \"%s\" is NULL",
-					   d->name, d->labels[i]);
-	return 0;
-}
-
-static int
-enter(struct family *f, struct epoch_guard *g)
-{
-	if (!cpromi_epoch_enter(&f->registry->epoch, g))
-		return cpromi_fail(ENOMEM, "the registry has no memory for one more thread");
-	/* Not born: a handle of an earlier family in this memory, which is not linked yet. */
-	if (!cpromi_family_is_removed(f) && load_acquire(&f->birth) != 0)
-		return 0;
 	cpromi_epoch_leave(g);
-	return cpromi_fail(ENOENT, "the metric was unregistered");
+	cpromi_fail(ENOENT, "the metric was unregistered");
+	return NULL;
 }
 
 /* The family of a call, in an epoch: its definition may not be read outside. NULL if it cannot be. */
-static struct family *
+static inline struct family *
 open_family(cprom_metric *m, struct epoch_guard *g)
 {
 	struct family *f = cpromi_family_of(m);
 
-	return f != NULL && enter(f, g) == 0 ? f : NULL;
-}
-
-/* As open_family(); NULL and EINVAL, too, if it does not take these values. */
-static struct family *
-open_parent(cprom_metric *m, cprom_strings values, struct epoch_guard *g)
-{
-	struct family *f = open_family(m, g);
-
-	if (f == NULL || LIKELY(check_count(f, values) == 0))
-		return f;
-	cpromi_registry_count(f->registry, SELF_LABELS_REJECTED);
-	cpromi_epoch_leave(g);
-	return NULL;
-}
-
-static struct series *
-find_or_create(struct family *f, cprom_strings values)
-{
-	struct values_key key;
-	struct series *s;
-
-	set_key(&key, f, values);
-	s = find(f, &key);
-	if (s != NULL)
-		s = settled(f, s);
-	if (LIKELY(s != NULL))
-		return s;
-	if (check_values(f, values) == -1) {
-		cpromi_registry_count(f->registry, SELF_LABELS_REJECTED);
+	if (f == NULL)
+		return NULL;
+	if (!cpromi_epoch_enter(&f->registry->epoch, g)) {
+		cpromi_fail(ENOMEM, "the registry has no memory for one more thread");
 		return NULL;
 	}
-	return create(f, &key);
+	/* Not born: a handle of an earlier family in this memory, which is not linked yet. */
+	if (UNLIKELY(cpromi_family_is_removed(f) || load_acquire(&f->birth) == 0))
+		return leave_removed(g);
+	return f;
 }
 
-cprom_metric *
+/* Of values that no series of the table has; NULL with errno if there can be none. */
+static NOINLINE struct series *
+find_elsewhere(struct family *f, struct values_key *key)
+{
+	if (key->family == NULL)
+		return NULL;
+	return f->only != NULL ? f->only : create(f, key);
+}
+
+FLATTEN cprom_metric *
 cprom_metric_labels(cprom_metric *m, cprom_strings values)
 {
 	struct epoch_guard g;
-	struct family *f = open_parent(m, values, &g);
+	struct family *f = open_family(m, &g);
+	struct values_key key;
 	struct series *s;
 
 	if (f == NULL)
 		return NULL;
-	s = f->only != NULL ? f->only : find_or_create(f, values);
+	s = look_up(f, values, &key);
+	if (LIKELY(s != NULL))
+		s = settled(f, s);
+	if (UNLIKELY(s == NULL))
+		s = find_elsewhere(f, &key);
 	cpromi_epoch_leave(&g);
 	return (cprom_metric *)s;
 }
@@ -571,19 +583,20 @@ int
 cprom_metric_remove(cprom_metric *m, cprom_strings values)
 {
 	struct epoch_guard g;
-	struct family *f = open_parent(m, values, &g);
+	struct family *f = open_family(m, &g);
 	struct values_key key;
-	struct series *s = NULL;
-	bool removed;
+	struct series *s;
+	int result = -1;
 
 	if (f == NULL)
 		return -1;
-	set_key(&key, f, values);
-	if (f->only == NULL)
-		s = find(f, &key);
-	removed = s != NULL && cpromi_series_remove(f, s);
+	s = look_up(f, values, &key);
+	if (s != NULL && cpromi_series_remove(f, s))
+		result = 0;
+	else if (key.family != NULL)
+		cpromi_fail(ENOENT, "there is no such child");
 	cpromi_epoch_leave(&g);
-	return removed ? 0 : cpromi_fail(ENOENT, "there is no such child");
+	return result;
 }
 
 struct matching_key {

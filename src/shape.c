@@ -177,35 +177,37 @@ cpromi_shape_get(const struct shape_home *home, const struct shape_key *key)
 /* ---- chunks and series ----------------------------------------------------- */
 
 static size_t
-block_bytes(const struct chunk *c)
+block_bytes(const struct shape *s, uint32_t capacity)
 {
-	return (size_t)c->capacity * c->shape->run * sizeof(atomic_u64);
+	size_t bytes = (size_t)capacity * s->run * sizeof(atomic_u64);
+
+	return (bytes + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
 }
 
+/* A chunk is one piece, so that nothing is lost if there is no memory for it. */
 static struct chunk *
 make_chunk(struct shape *s, uint32_t capacity)
 {
 	uint32_t stride = COLUMN_OF_LANE(s->has_lanes ? s->lanes->max : LANE_OVERFLOW) + 1;
-	size_t bytes = sizeof(struct chunk) + (size_t)s->planes * stride * sizeof(atomic_ptr);
-	struct chunk *c = cpromi_region_carve(s->region, bytes, 16);
+	size_t series = capacity * sizeof(struct series), block = block_bytes(s, capacity);
+	size_t head = sizeof(struct chunk) + (size_t)s->planes * stride * sizeof(atomic_ptr);
+	char *p = cpromi_region_carve(s->region, series + s->planes * block + head, CACHE_LINE);
+	struct chunk *c;
 
-	if (c == NULL)
+	if (p == NULL)
 		return NULL;
+	c = (struct chunk *)(p + series + s->planes * block);
 	c->shape = s;
+	c->series = p;
 	c->capacity = capacity;
 	c->stride = stride;
-	for (unsigned plane = 0; plane < s->planes; plane++) {
-		void *block = cpromi_region_carve(s->region, block_bytes(c), CACHE_LINE);
-
-		if (block == NULL)
-			return NULL;
+	for (unsigned plane = 0; plane < s->planes; plane++)
 		store_relaxed(&c->blocks[plane * stride + COLUMN_OF_LANE(LANE_OVERFLOW)],
-			      (uintptr_t)block);
-	}
+			      (uintptr_t)(p + series + plane * block));
 	return c;
 }
 
-/* Chunks grow with the shape, so that a small registry stays small. */
+/* Chunks grow with the shape, so that a small registry stays small; and shrink near its limit. */
 static struct chunk *
 next_chunk(struct shape *s)
 {
@@ -213,17 +215,17 @@ next_chunk(struct shape *s)
 	uint32_t cells = n < 4 ? FIRST_CHUNK_CELLS << n : MAX_CHUNK_CELLS;
 	struct chunk *c = cpromi_stack_pop(s->region, &s->spare);
 
-	return c != NULL ? c : make_chunk(s, cells < s->run ? 1 : cells / s->run);
+	for (uint32_t i = cells < s->run ? 1 : cells / s->run; c == NULL && i > 0; i /= 2)
+		c = make_chunk(s, i);
+	return c;
 }
 
 static struct handle *
-carve_series(struct chunk *c, uint32_t i)
+take_series(struct chunk *c, uint32_t i)
 {
 	struct shape *s = c->shape;
-	struct handle *h = cpromi_region_carve(s->region, sizeof(struct series), CACHE_LINE);
+	struct handle *h = (struct handle *)(c->series + i * sizeof(struct series));
 
-	if (h == NULL)
-		return NULL;
 	h->entry_at = cpromi_lane_entry_at(s->lanes->entry);
 	h->chunk = c;
 	h->offset = i * s->run;
@@ -243,7 +245,7 @@ cpromi_shape_take(struct shape *s)
 		uint32_t i = c == NULL ? 0 : add_relaxed(&c->used, 1);
 
 		if (c != NULL && i < c->capacity)
-			return carve_series(c, i);
+			return take_series(c, i);
 		if (c != NULL)
 			sub_relaxed(&c->used, 1); /* or it would wrap one day */
 		c = next_chunk(s);
@@ -313,8 +315,8 @@ cpromi_shape_give(struct handle *h)
 static uintptr_t
 make_block(struct chunk *c, atomic_ptr *at)
 {
-	uintptr_t block = (uintptr_t)cpromi_region_carve(c->shape->region, block_bytes(c),
-							 CACHE_LINE);
+	uintptr_t block = (uintptr_t)cpromi_region_carve(
+		c->shape->region, block_bytes(c->shape, c->capacity), CACHE_LINE);
 	uintptr_t there = 0;
 
 	/* Release: zeroed before it is seen. Pairs with load_acquire in cpromi_cells(). */

@@ -92,6 +92,7 @@ struct chunk {
 	atomic_u32 used;
 	uint32_t stride; /* columns of a plane */
 	struct shape *shape;
+	char *series;        /* capacity of them, side by side as a scrape reads them */
 	atomic_ptr blocks[]; /* plane × stride + column */
 };
 

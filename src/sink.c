@@ -178,7 +178,7 @@ hash_labels(const cprom_sink *out, cprom_strings labels)
 			continue;
 		h = hash_add(key, h, labels.items[i], strlen(labels.items[i]));
 		h = hash_add(key, h, labels.items[i + 1], strlen(labels.items[i + 1]));
-		sum += hash_end(key, h);
+		sum += hash_end(h);
 	}
 	return sum;
 }

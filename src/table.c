@@ -4,6 +4,15 @@
  */
 #include "table.h"
 
+/*
+ * A table of 16 to 1024 buckets has four and more of them for a series: where the look-ups of
+ * a program go on and on, none should walk, for which of them do no processor can foretell.
+ */
+#define ROOMY_FROM 4
+#define ROOMY_TO 10
+#define SWEEP_GROWN (1 << (ROOMY_TO - 1)) /* markers made at once: all of such a table's */
+#define SWEEP_EACH 2 /* with each series: all are made before half as many more came */
+
 void
 cpromi_table_init(struct table *t, struct epoch *e, size_t node_offset)
 {
@@ -20,9 +29,9 @@ struct place {
 };
 
 static bool
-is_past(const struct node *n, uint32_t hash, bool for_marker)
+is_past(const struct node *n, const struct node *end, uint32_t hash, bool for_marker)
 {
-	return for_marker ? n->hash >= hash : n->hash > hash;
+	return n == NULL || n == end || (for_marker ? n->hash >= hash : n->hash > hash);
 }
 
 /*
@@ -33,13 +42,15 @@ static bool
 walk(struct table *t, uint32_t hash, table_match match, const void *key, struct place *p)
 {
 	uint32_t bits = load_relaxed(&t->bits);
-	uint32_t b = table_bucket(match == NULL ? hash - 1 : hash, bits);
+	bool for_marker = match == NULL;
+	uint32_t b = table_bucket(hash - for_marker, bits);
+	struct node *end = table_marker(t, b + 1 + for_marker, bits); /* T4 */
 	struct node *n;
 
 	p->match = NULL;
 	p->before = table_start(t, b, bits);
 	n = node_at(load_acquire(&p->before->next));
-	while (n != NULL && !is_past(n, hash, match == NULL)) {
+	while (!is_past(n, end, hash, for_marker)) {
 		uintptr_t next = load_acquire(&n->next);
 
 		if (next & NODE_REMOVED) {
@@ -90,7 +101,51 @@ add_marker(struct table *t, uint32_t b, uint32_t bits)
 	store_release(&m->state, MARKER_READY); /* T3 */
 }
 
-/* Doubles the number of buckets when there are more series; without memory it stays. */
+/* Bucket, among those of the level, of the marker that is made in turn as number n. */
+static uint32_t
+swept_bucket(uint32_t n, unsigned *level)
+{
+	*level = 32 - (unsigned)__builtin_clz(n);
+	return 2 * n + 1 - (1u << *level);
+}
+
+/* Fetches the node that the walk to marker number n will meet first. */
+static void
+prefetch_for(struct table *t, uint32_t n)
+{
+	unsigned level;
+	uint32_t b = swept_bucket(n, &level);
+
+	__builtin_prefetch(node_at(load_relaxed(&table_start(t, b - 1, level)->next)));
+}
+
+/* Makes some markers in turn, those of level k, 2^(k-1) of them, before those of k+1. */
+static void
+sweep(struct table *t, unsigned some)
+{
+	uint32_t bits = load_relaxed(&t->bits);
+	uint32_t swept = load_relaxed(&t->swept);
+
+	while (some-- > 0 && (swept + 1) >> bits == 0) {
+		unsigned level;
+		uint32_t b = swept_bucket(swept + 1, &level);
+
+		if (!cas_relaxed(&t->swept, &swept, swept + 1))
+			continue;
+		prefetch_for(t, ++swept + SWEEP_EACH);
+		add_marker(t, b, level);
+	}
+}
+
+static bool
+is_full(struct table *t, uint32_t bits)
+{
+	unsigned spare = bits >= ROOMY_FROM && bits < ROOMY_TO ? 2 : 0;
+
+	return load_relaxed(&t->count) << spare >> bits != 0;
+}
+
+/* Doubles the number of buckets when there are too many series; without memory it stays. */
 static void
 grow(struct table *t)
 {
@@ -100,7 +155,7 @@ grow(struct table *t)
 	uintptr_t none = 0;
 	void *level;
 
-	if (bits == TABLE_LEVELS || load_relaxed(&t->count) >> bits == 0)
+	if (bits == TABLE_LEVELS || !is_full(t, bits))
 		return;
 	if (load_acquire(&t->levels[bits + 1]) == 0) {
 		level = cpromi_region_alloc(r, bytes);
@@ -110,7 +165,8 @@ grow(struct table *t)
 		if (!cas_acq_rel(&t->levels[bits + 1], &none, (uintptr_t)level))
 			cpromi_region_free(r, level, bytes);
 	}
-	cas_acq_rel(&t->bits, &bits, bits + 1);
+	if (cas_acq_rel(&t->bits, &bits, bits + 1))
+		sweep(t, SWEEP_GROWN);
 }
 
 /* ---- inserting and removing ------------------------------------------------ */
@@ -136,6 +192,7 @@ cpromi_table_insert(struct table *t, struct node *n, table_match match, const vo
 			return p.match;
 		}
 	} while (!link_at(&p, n));
+	sweep(t, SWEEP_EACH);
 	grow(t);
 	return n;
 }

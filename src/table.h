@@ -25,6 +25,11 @@
  *  T3  A marker is linked by the one thread that claims it; it is used as a start
  *      once it is ready. If that thread dies, searches start at the marker before
  *      and take longer; nothing else is lost. Markers are never removed.
+ *  T4  What stands behind a bucket's series is the next bucket's marker, if that is linked:
+ *      a search that comes to it need not read it to know that it has gone too far.
+ *
+ * Markers are made by who inserts: that of its own bucket, and a few in turn, so that soon
+ * after the buckets were doubled each has one, and few nodes stand between it and a series.
  *
  * Progress: look-ups write nothing and never start again, so they are wait-free
  * but for nodes added in front of them; insertion and removal are lock-free. All
@@ -50,6 +55,7 @@ struct table {
 	size_t node_offset;                  /* of a node in the object that is retired with it */
 	atomic_u32 bits;                     /* log2 of the number of buckets */
 	atomic_u32 count;                    /* series, about */
+	atomic_u32 swept;                    /* markers made in turn: the root is number 0 */
 	atomic_ptr levels[TABLE_LEVELS + 1]; /* [k]: 2^(k-1) markers; set once */
 	struct node root;
 };
@@ -75,7 +81,7 @@ node_is_series(struct node *n)
 	return load_relaxed(&n->state) == NODE_SERIES;
 }
 
-/* The marker of bucket b of 2^bits, NULL if its level is not there yet. b > 0. */
+/* The marker of bucket b of 2^bits, NULL if its level is not there yet, or b is 2^bits. b > 0. */
 static inline struct node *
 table_marker(struct table *t, uint32_t b, uint32_t bits)
 {
@@ -110,10 +116,11 @@ static inline struct node *
 cpromi_table_find(struct table *t, uint32_t hash, table_match match, const void *key)
 {
 	uint32_t bits = load_relaxed(&t->bits);
-	struct node *start = table_start(t, table_bucket(hash, bits), bits);
+	uint32_t b = table_bucket(hash, bits);
+	struct node *start = table_start(t, b, bits), *end = table_marker(t, b + 1, bits); /* T4 */
 	struct node *n = node_at(load_acquire(&start->next));
 
-	while (n != NULL && n->hash <= hash) {
+	while (n != end && n != NULL && n->hash <= hash) {
 		uintptr_t next = load_acquire(&n->next);
 
 		if (n->hash == hash && node_is_series(n) && !(next & NODE_REMOVED) && match(n, key))

@@ -298,10 +298,32 @@ an_escape_reads_its_bytes_and_no_further(void **state)
 	assert_memory_equal(out, "\0x", 2);
 }
 
+static void
+text_is_plain_unless_one_of_its_bytes_is_not(void **state)
+{
+	char text[41];
+
+	(void)state;
+	for (size_t n = 0; n < sizeof(text); n++) {
+		memset(text, 'x', n);
+		text[n] = '\0';
+		assert_true(cpromi_text_is_plain(text, n));
+		for (size_t i = 0; i < n; i++) {
+			for (int c = 1; c < 256; c++) {
+				text[i] = (char)c;
+				assert_int_equal(cpromi_text_is_plain(text, n),
+						 c < 128 && strchr("\\\"\n", c) == NULL);
+			}
+			text[i] = 'x';
+		}
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(text_is_plain_unless_one_of_its_bytes_is_not),
 		cmocka_unit_test(the_empty_text_and_ascii_are_valid),
 		cmocka_unit_test(every_pair_of_bytes_is_judged_as_by_the_decoder),
 		cmocka_unit_test(longer_sequences_are_judged_as_by_the_decoder),

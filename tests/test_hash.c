@@ -28,7 +28,7 @@ static const struct hash_key *const good = &keys[3];
 static uint32_t
 hash_of(const struct hash_key *key, const void *p, size_t n)
 {
-	return hash_end(key, hash_add(key, hash_begin(key, 0), p, n));
+	return hash_end(hash_add(key, hash_begin(key, 0), p, n));
 }
 
 static uint32_t
@@ -36,7 +36,7 @@ hash_of_two(const char *a, const char *b)
 {
 	uint64_t h = hash_add(good, hash_begin(good, 0), a, strlen(a));
 
-	return hash_end(good, hash_add(good, h, b, strlen(b)));
+	return hash_end(hash_add(good, h, b, strlen(b)));
 }
 
 /* The fold by schoolbook multiplication of 16-bit digits. */
@@ -78,20 +78,24 @@ the_fold_is_low_xor_high_of_the_whole_product(void **state)
 }
 
 static void
-no_byte_beyond_the_text_is_read_and_its_place_does_not_matter(void **state)
+no_byte_beyond_the_string_is_read_and_its_place_does_not_matter(void **state)
 {
 	char *p = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	char text[LONGEST];
+	char text[LONGEST + 1];
 
 	(void)state;
 	assert_ptr_not_equal(p, MAP_FAILED);
 	assert_int_equal(mprotect(p + PAGE, PAGE, PROT_NONE), 0);
-	for (size_t i = 0; i < sizeof(text); i++)
-		text[i] = (char)(i * 37 + 11);
-	for (size_t n = 0; n <= sizeof(text); n++) {
-		memset(p, (int)n, PAGE);
-		memcpy(p + PAGE - n, text, n);
-		assert_int_equal(hash_of(good, p + PAGE - n, n), hash_of(good, text, n));
+	for (size_t n = 0; n <= LONGEST; n++) {
+		char *end = p + PAGE - 1;
+
+		for (size_t i = 0; i < n; i++)
+			text[i] = (char)(i * 37 + 11);
+		text[n] = '\0';
+		memset(p, (int)n + 1, PAGE);
+		memcpy(end - n, text, n + 1);
+		assert_int_equal(hash_of(good, end - n, n), hash_of(good, text, n));
+		assert_true(hash_same(end - n, text, n));
 	}
 	munmap(p, 2 * PAGE);
 }
@@ -115,6 +119,29 @@ every_bit_of_every_byte_matters(void **state)
 				text[bit / 8] ^= (unsigned char)(1u << bit % 8);
 			}
 		}
+}
+
+/* Whatever stands behind them; nor does it help if it is the same. */
+static void
+every_byte_is_compared_and_none_behind_them(void **state)
+{
+	char a[LONGEST + 1], b[LONGEST + 1];
+
+	(void)state;
+	for (size_t n = 0; n <= LONGEST; n++) {
+		memset(a, 'x', sizeof(a));
+		memset(b, 'x', sizeof(b));
+		a[n] = '"';
+		b[n] = '\0';
+		assert_true(hash_same(a, b, n));
+		b[n] = a[n];
+		for (size_t i = 0; i < n; i++)
+			for (unsigned bit = 0; bit < 8; bit++) {
+				b[i] = (char)('x' ^ (1u << bit));
+				assert_false(hash_same(a, b, n));
+				b[i] = 'x';
+			}
+	}
 }
 
 static void
@@ -224,8 +251,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_fold_is_low_xor_high_of_the_whole_product),
-		cmocka_unit_test(no_byte_beyond_the_text_is_read_and_its_place_does_not_matter),
+		cmocka_unit_test(no_byte_beyond_the_string_is_read_and_its_place_does_not_matter),
 		cmocka_unit_test(every_bit_of_every_byte_matters),
+		cmocka_unit_test(every_byte_is_compared_and_none_behind_them),
 		cmocka_unit_test(half_of_the_result_flips_with_one_bit),
 		cmocka_unit_test(where_one_string_ends_and_the_next_begins_matters),
 		cmocka_unit_test(runs_of_the_same_byte_differ_by_their_length),

@@ -178,7 +178,10 @@ without_memory_a_free_place_serves_or_none(void **state)
 		n++;
 	end = cpromi_index_end(x);
 	assert_int_equal(n, end);
-	assert_true(n >= INDEX_INLINE);
+	assert_true(n >= INDEX_INLINE - 1);
+	assert_int_equal(cpromi_index_put_last(x, &home->region, &items[n]), ++end);
+	assert_ptr_equal(cpromi_index_at(x, n), &items[n]);
+	assert_int_equal(cpromi_index_put_last(x, &home->region, &items[n]), 0);
 	cpromi_index_clear(x, 1);
 	assert_int_equal(put(&items[77]), 2);
 	assert_ptr_equal(cpromi_index_at(x, 1), &items[77]);

@@ -367,7 +367,7 @@ a_search_is_short_once_the_markers_are_there(void **state)
 	for (n = (struct node *)load_relaxed(&t->root.next); n != NULL;
 	     n = (struct node *)load_relaxed(&n->next))
 		ready += load_relaxed(&n->state) == MARKER_READY;
-	assert_true(ready > 1000); /* made by the insertions that met them */
+	assert_true(ready >= 4095); /* made in turn: all but those of the level that is new */
 	assert_true(ready <= 1u << load_relaxed(&t->bits));
 }
 
@@ -375,7 +375,7 @@ static void
 a_marker_that_was_claimed_and_never_linked_costs_time_only(void **state)
 {
 	(void)state;
-	for (uint32_t key = 0; key < 64; key++)
+	for (uint32_t key = 0; key < 1024; key++)
 		assert_true(add(key));
 	for (uint32_t level = 1; level <= load_relaxed(&t->bits); level++) { /* T3: they all died */
 		struct node *m = (struct node *)load_relaxed(&t->levels[level]);
@@ -384,11 +384,11 @@ a_marker_that_was_claimed_and_never_linked_costs_time_only(void **state)
 			if (load_relaxed(&m[i].state) == MARKER_EMPTY)
 				store_relaxed(&m[i].state, MARKER_CLAIMED);
 	}
-	for (uint32_t key = 64; key < 128; key++)
+	for (uint32_t key = 1024; key < 2048; key++)
 		assert_true(add(key));
-	for (uint32_t key = 0; key < 128; key++)
+	for (uint32_t key = 0; key < 2048; key++)
 		assert_non_null(find(key));
-	assert_null(find(128));
+	assert_null(find(2048));
 }
 
 static void
@@ -523,7 +523,7 @@ a_storm_of_insertions_removals_and_searches_leaves_what_was_not_removed(void **s
 			assert_int_equal(check_order(), left);
 			assert_int_equal(load_relaxed(&t->count), left);
 			assert_true(1u << load_relaxed(&t->bits) <=
-				    2 * (keys[k] + THREADS)); /* no more than it needs */
+				    8 * (keys[k] + THREADS)); /* no more than it needs */
 		}
 }
 

@@ -117,8 +117,8 @@ static const struct hash_key key = {{0x9e3779b97f4a7c15, 0xd1342543de82ef95}};
 static size_t
 slot_of(const char *a, size_t a_length, const char *b, size_t b_length)
 {
-	size_t i = hash_end(&key, hash_add(&key, hash_add(&key, hash_begin(&key, 1), a, a_length),
-					   b, b_length));
+	size_t i = hash_end(
+		hash_add(&key, hash_add(&key, hash_begin(&key, 1), a, a_length), b, b_length));
 
 	for (;; i++) {
 		size_t s = i % SLOTS;

@@ -814,8 +814,8 @@ setup_no_memory(void)
 	struct series *s;
 
 	setup_parent();
-	EXPECT(cprom_labels(parent, "overflow") != NULL && cprom_labels(parent, "1") != NULL);
-	EXPECT(cprom_labels(parent, "2") != NULL && cprom_labels(parent, "3") != NULL);
+	EXPECT(cprom_labels(parent, "overflow") != NULL);
+	EXPECT(cprom_labels(parent, "1") != NULL && cprom_labels(parent, "2") != NULL);
 	s = cpromi_series_make((struct family *)parent, CPROM_STRINGS("a"));
 	got[3] = cpromi_region_alloc(&r->region, SEGMENT_BYTES);
 	for (size_t n = (size_t)1 << 16; n > 0; n = n > 1024 ? n / 2 : n - 16)

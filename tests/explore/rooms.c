@@ -522,7 +522,7 @@ static void
 setup_new_index(void)
 {
 	open_home();
-	for (uint32_t i = 0; i < INDEX_INLINE; i++)
+	for (uint32_t i = 0; i + 1 < INDEX_INLINE; i++)
 		EXPECT(cpromi_index_put(&home->index, &home->region, ITEM(i)) == i + 1);
 }
 
@@ -673,7 +673,7 @@ setup_table(void)
 	machine_thread_exit();
 }
 
-/* 7 is there, but its bucket has no marker yet. */
+/* 7 is there, but its bucket gets a marker only when the table grows. */
 static void
 setup_unmarked_table(void)
 {
@@ -682,10 +682,8 @@ setup_unmarked_table(void)
 	open_home();
 	enter(&g);
 	insert(7);
-	insert(0);
-	insert(2);
 	cpromi_epoch_leave(&g);
-	EXPECT(load_relaxed(&home->table.bits) == 2);
+	EXPECT(load_relaxed(&home->table.bits) == 1);
 	machine_thread_exit();
 }
 
@@ -861,7 +859,7 @@ check_same(void)
 static void
 check_marked(void)
 {
-	check_table_has(1u << 0 | 1u << 2 | 1u << 5 | 1u << 6 | 1u << 7);
+	check_table_has(1u << 5 | 1u << 6 | 1u << 7);
 }
 
 static void
