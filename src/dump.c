@@ -3,9 +3,9 @@
  * dump: a page written to a descriptor from anywhere, a signal handler of a crash included.
  *
  * What is called on the way is async-signal-safe: no heap, no lock, no user code, less
- * than 4 KB of stack. The memory is static and serves one dump at a time. The thread enters the epoch
- * once for all of it, on a seat that it has or borrows, so that whatever it was doing to
- * the registry when it was interrupted may be half done.
+ * than 4 KB of stack. The memory is static and serves one dump at a time. The thread
+ * enters the epoch once for all of it, on a seat that it has or borrows, so that whatever
+ * it was doing to the registry when it was interrupted may be half done.
  *
  * The unit is a line. HELP texts that do not fit the memory are left out.
  */

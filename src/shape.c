@@ -177,22 +177,26 @@ cpromi_shape_get(const struct shape_home *home, const struct shape_key *key)
 /* ---- chunks and series ----------------------------------------------------- */
 
 static size_t
+whole_lines(size_t bytes)
+{
+	return (bytes + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+}
+
+static size_t
 block_bytes(const struct shape *s, uint32_t capacity)
 {
-	size_t bytes = (size_t)capacity * s->run * sizeof(atomic_u64);
-
-	return (bytes + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
+	return whole_lines((size_t)capacity * s->run * sizeof(atomic_u64));
 }
 
 /* A chunk is one piece, so that nothing is lost if there is no memory for it. */
 static struct chunk *
 make_chunk(struct shape *s, uint32_t capacity)
 {
+	struct chunk *c;
 	uint32_t stride = COLUMN_OF_LANE(s->has_lanes ? s->lanes->max : LANE_OVERFLOW) + 1;
 	size_t series = capacity * sizeof(struct series), block = block_bytes(s, capacity);
-	size_t head = sizeof(struct chunk) + (size_t)s->planes * stride * sizeof(atomic_ptr);
+	size_t head = whole_lines(sizeof(*c) + (size_t)s->planes * stride * sizeof(atomic_ptr));
 	char *p = cpromi_region_carve(s->region, series + s->planes * block + head, CACHE_LINE);
-	struct chunk *c;
 
 	if (p == NULL)
 		return NULL;

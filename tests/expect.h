@@ -14,6 +14,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Is it built with AddressSanitizer or ThreadSanitizer? */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED
+#endif
+
 /* ---- pages ---------------------------------------------------------------- */
 
 /* The text of the value of a series, such as x_total{a="b"}; false if it is not in the page. */

@@ -169,7 +169,8 @@ check-long: check tests/sweep_number
 
 # The style that .clang-format describes; what macros take part in is laid out by hand.
 lint:
-	cd $(srcdir) && $(CLANG_FORMAT) --dry-run -Werror src/*.[ch] tests/*.[ch] tests/explore/*.[ch]
+	cd $(srcdir) && $(CLANG_FORMAT) --dry-run -Werror src/*.[ch] tests/*.[ch] tests/explore/*.[ch] \
+		tests/bench/*.[ch] tests/bench/*.cc tests/bench/peers/*.cc
 
 .PHONY: check-unit check-run check-house check-e2e check-long lint
 

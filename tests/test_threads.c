@@ -26,15 +26,6 @@
 #include "expect.h"
 #include "with_registry.h"
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED
-#endif
-
 #if defined(SANITIZED)
 #define SLOWER 8 /* what takes long is done so much less often */
 #define RESIDENT_MATTERS false

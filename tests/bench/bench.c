@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bench: measures cases beside their bounds, interleaved, and prints one row per repetition.
+ * bench: measures cases one after the other, again and again, and prints a row of each.
  */
 #include "bench.h"
 
@@ -17,6 +17,7 @@
 #define REPETITIONS 9
 #define MILLISECONDS 200
 #define MAX_THREADS 128
+#define TRIES 3
 
 double bench_doubles[BENCH_INPUTS];
 uint8_t bench_choices[BENCH_INPUTS];
@@ -24,19 +25,45 @@ uint8_t bench_choices[BENCH_INPUTS];
 struct runner {
 	_Alignas(128) struct bench_thread self;
 	pthread_t thread;
-	const struct bench_case *work;
+	uint64_t (*batch)(struct bench_thread *t);
 	uint64_t operations, cpu_ns;
 };
 
 static atomic_u32 waiting, phase; /* phase: 0 wait, 1 run, 2 stop */
 
-uint64_t
-bench_cpu_ns(void)
+static uint64_t
+nanoseconds(clockid_t clock)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	clock_gettime(clock, &t);
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+uint64_t
+bench_ns(void)
+{
+	return nanoseconds(CLOCK_MONOTONIC);
+}
+
+uint64_t
+bench_cpu_ns(void)
+{
+	return nanoseconds(CLOCK_THREAD_CPUTIME_ID);
+}
+
+double
+bench_resident(void)
+{
+	FILE *f = fopen("/proc/self/statm", "r");
+	unsigned long pages = 0;
+
+	if (f != NULL) {
+		if (fscanf(f, "%*u %lu", &pages) != 1)
+			pages = 0;
+		fclose(f);
+	}
+	return (double)pages * (double)sysconf(_SC_PAGESIZE);
 }
 
 static void *
@@ -79,18 +106,26 @@ bench_repetitions(int argc, char **argv)
 	return n > 0 ? (unsigned)n : REPETITIONS;
 }
 
+unsigned
+bench_first(void)
+{
+	const char *first = getenv("BENCH_REPETITION");
+
+	return first == NULL ? 0 : (unsigned)atoi(first);
+}
+
 void
 bench_header(void)
 {
-	puts("group\twhat\tthreads\trepetition\tvalue\tunit\tbound");
+	puts("group\twhat\tlibrary\tthreads\trepetition\tvalue\tunit");
 }
 
 void
 bench_row(const char *group, const struct bench_case *c, unsigned repetition, double value,
 	  const char *unit)
 {
-	printf("%s\t%s\t%u\t%u\t%.4g\t%s\t%s\n", group, c->what, c->threads, repetition, value,
-	       unit, c->bound == NULL ? "" : c->bound);
+	printf("%s\t%s\t%s\t%u\t%u\t%.4g\t%s\n", group, c->what, c->library, c->threads, repetition,
+	       value, unit);
 	fflush(stdout);
 }
 
@@ -100,79 +135,72 @@ run_one(void *arg)
 	struct runner *r = arg;
 	uint64_t operations = 0, start;
 
-	r->work->batch(&r->self); /* warm: lanes are taken, blocks are there */
+	r->batch(&r->self); /* warm: lanes are taken, blocks are there */
 	add_acq_rel(&waiting, 1);
 	while (load_acquire(&phase) == 0)
 		;
 	start = bench_cpu_ns();
 	while (load_relaxed(&phase) == 1)
-		operations += r->work->batch(&r->self);
+		operations += r->batch(&r->self);
 	r->cpu_ns = bench_cpu_ns() - start;
 	r->operations = operations;
 	return NULL;
 }
 
-/* Nanoseconds per operation of one repetition; 0 if the machine had no time for it. */
-static double
-try_to_measure(const struct bench_case *c, unsigned milliseconds)
+static void
+start(struct runner *runners, unsigned count, const struct bench_case *c)
+{
+	store_relaxed(&waiting, 0);
+	store_relaxed(&phase, 0);
+	for (unsigned i = 0; i < count; i++) {
+		runners[i].self = (struct bench_thread){i, (uint64_t)i * 977, c->subject};
+		runners[i].batch = i < c->threads ? c->batch : c->beside;
+		pthread_create(&runners[i].thread, NULL, run_one, &runners[i]);
+	}
+	while (load_acquire(&waiting) < count)
+		;
+}
+
+/* Nanoseconds per operation; false if the threads were kept from the processors. */
+static bool
+try_to_measure(const struct bench_case *c, unsigned milliseconds, double *ns)
 {
 	static struct runner runners[MAX_THREADS];
 	struct timespec pause = {milliseconds / 1000, milliseconds % 1000 * 1000000};
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	uint64_t cpu_ns = 0, operations = 0;
+	unsigned count = c->threads + (c->beside != NULL);
+	unsigned cpus = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
+	uint64_t wall_ns, cpu_ns = 0, operations = 0;
 
-	store_relaxed(&waiting, 0);
-	store_relaxed(&phase, 0);
-	for (unsigned i = 0; i < c->threads; i++) {
-		runners[i].self = (struct bench_thread){i, (uint64_t)i * 977};
-		runners[i].work = c;
-		pthread_create(&runners[i].thread, NULL, run_one, &runners[i]);
-	}
-	while (load_acquire(&waiting) < c->threads)
-		;
+	start(runners, count, c);
+	wall_ns = bench_ns();
 	store_release(&phase, 1);
 	nanosleep(&pause, NULL);
 	store_release(&phase, 2);
-	for (unsigned i = 0; i < c->threads; i++) {
+	for (unsigned i = 0; i < count; i++) {
 		pthread_join(runners[i].thread, NULL);
-		operations += runners[i].operations;
+		operations += i < c->threads ? runners[i].operations : 0;
 		cpu_ns += runners[i].cpu_ns;
 	}
-	if (cpu_ns < milliseconds * (uint64_t)250000)
-		return 0;
-	return (double)cpu_ns / (double)(c->threads < cpus ? c->threads : cpus) /
-	       (double)operations;
+	wall_ns = bench_ns() - wall_ns;
+	*ns = (double)wall_ns / (double)operations;
+	return operations > 0 && cpu_ns >= wall_ns / 10 * 9 * (count < cpus ? count : cpus);
 }
 
 static double
 measure(const struct bench_case *c, unsigned milliseconds)
 {
-	double ns;
+	double ns = 0;
 
-	do
-		ns = try_to_measure(c, milliseconds);
-	while (ns == 0);
+	for (int i = 0; i < TRIES; i++)
+		if (try_to_measure(c, milliseconds, &ns))
+			break;
 	return ns;
-}
-
-/* Is it asked for, or the bound of one that is? */
-static int
-is_picked(const struct bench_case *cases, size_t count, const struct bench_case *c,
-	  const char *word)
-{
-	if (strstr(c->what, word) != NULL)
-		return 1;
-	for (size_t i = 0; i < count; i++)
-		if (cases[i].bound != NULL && strcmp(cases[i].bound, c->what) == 0 &&
-		    cases[i].threads == c->threads && strstr(cases[i].what, word) != NULL)
-			return 1;
-	return 0;
 }
 
 int
 bench_run(int argc, char **argv, const char *group, const struct bench_case *cases, size_t count)
 {
-	unsigned repetitions = bench_repetitions(argc, argv);
+	unsigned first = bench_first(), end = first + bench_repetitions(argc, argv);
 	int milliseconds = argc > 2 ? atoi(argv[2]) : MILLISECONDS;
 	const char *word = argc > 3 ? argv[3] : "";
 
@@ -181,9 +209,9 @@ bench_run(int argc, char **argv, const char *group, const struct bench_case *cas
 	bench_park();
 	bench_inputs();
 	bench_header();
-	for (unsigned r = 0; r < repetitions; r++)
+	for (unsigned r = first; r < end; r++)
 		for (size_t i = 0; i < count; i++)
-			if (is_picked(cases, count, &cases[i], word))
+			if (strstr(cases[i].what, word) != NULL)
 				bench_row(group, &cases[i], r,
 					  measure(&cases[i], (unsigned)milliseconds), "ns");
 	return 0;

@@ -161,23 +161,20 @@ static int
 measure_one(const struct load *l, int is_bound, unsigned repetition)
 {
 	static const char *const kinds[] = {"time per request", "CPU per request"};
-	char names[2][2][96];
+	const char *library = is_bound ? BENCH_BOUND : BENCH_CPROM;
+	char name[96];
+	struct bench_case c = {name, library, 1, NULL, NULL, NULL};
 	double rate, requests, before = cpu_ns();
 
-	for (unsigned i = 0; i < 2; i++) {
-		snprintf(names[i][0], sizeof(names[i][0]), "%s, %s series, connections: %u%s",
-			 kinds[i], l->subject->name, l->connections,
-			 l->close_each ? ", closed each time" : "");
-		snprintf(names[i][1], sizeof(names[i][1]), "bound: %.80s", names[i][0]);
-	}
 	if (!drive(is_bound ? l->subject->bare_port : l->subject->port, l->connections,
 		   l->close_each, &rate, &requests)) {
-		fprintf(stderr, "%s: wrk did not get its pages\n", names[0][is_bound]);
+		fprintf(stderr, "http, %s: wrk did not get its pages\n", library);
 		return 1;
 	}
 	for (unsigned i = 0; i < 2; i++) {
-		struct bench_case c = {names[i][is_bound], is_bound ? NULL : names[i][1], 1, NULL};
-
+		snprintf(name, sizeof(name), "%s, %s series, connections: %u%s", kinds[i],
+			 l->subject->name, l->connections,
+			 l->close_each ? ", closed each time" : "");
 		bench_row("http", &c, repetition,
 			  i == 0 ? 1e9 / rate : (cpu_ns() - before) / requests, "ns");
 	}
@@ -292,18 +289,18 @@ count_calls(const char *self, const struct subject *s, int bare, int driven, dou
 static int
 measure_calls(const char *self)
 {
-	char names[2][64];
+	char name[64];
 
 	if (system("command -v strace >/dev/null 2>&1") != 0) {
 		fputs("http: there is no strace\n", stderr);
 		return 0;
 	}
 	for (unsigned i = 0; i < 3; i++) {
-		snprintf(names[0], sizeof(names[0]), "system calls per request, %s series",
+		snprintf(name, sizeof(name), "system calls per request, %s series",
 			 subjects[i].name);
-		snprintf(names[1], sizeof(names[1]), "bound: %.50s", names[0]);
 		for (int bare = 1; bare >= 0; bare--) {
-			struct bench_case c = {names[bare], bare ? NULL : names[1], 1, NULL};
+			struct bench_case c = {
+				name, bare ? BENCH_BOUND : BENCH_CPROM, 1, NULL, NULL, NULL};
 			double requests, none;
 			double idle = count_calls(self, &subjects[i], bare, 0, &none);
 			double calls = count_calls(self, &subjects[i], bare, 1, &requests);
@@ -335,8 +332,9 @@ main(int argc, char **argv)
 		}
 	}
 	bench_header();
-	for (unsigned i = 0; i < bench_repetitions(argc, argv) && !failed; i++)
-		failed = measure_all(i) || (i == 0 && measure_calls(argv[0]));
+	for (unsigned r = bench_first(), n = bench_repetitions(argc, argv); n > 0 && !failed;
+	     r++, n--)
+		failed = measure_all(r) || (r == 0 && measure_calls(argv[0]));
 	for (unsigned i = 0; i < 3; i++)
 		cprom_server_stop(subjects[i].server);
 	return failed;

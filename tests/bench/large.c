@@ -106,14 +106,13 @@ wants(int argc, char **argv, const char *what)
 /* ---- scrapes --------------------------------------------------------------------- */
 
 static void
-row(const char *kind, const struct subject *s, const char *unit, int has_bound, unsigned repetition,
-    double value)
+row(const char *kind, const struct subject *s, const char *library, unsigned repetition,
+    double value, const char *unit)
 {
-	char what[64], bound[64];
-	struct bench_case c = {what, has_bound ? bound : NULL, 1, NULL};
+	char what[64];
+	struct bench_case c = {what, library, 1, NULL, NULL, NULL};
 
 	snprintf(what, sizeof(what), "%s, %s series", kind, s->name);
-	snprintf(bound, sizeof(bound), "bound: %s, %s series", kind, s->name);
 	bench_row("large", &c, repetition, value, unit);
 }
 
@@ -127,18 +126,17 @@ measure_scrape(const struct subject *s, unsigned repetition)
 		start = bench_cpu_ns();
 		for (size_t at = 0; at < s->bytes; at += PIECE)
 			memcpy(piece, s->page + at, s->bytes - at < PIECE ? s->bytes - at : PIECE);
-		row("bound: line", s, "ns", 0, repetition,
-		    (double)(bench_cpu_ns() - start) / s->series);
+		row("line", s, "copy", repetition, (double)(bench_cpu_ns() - start) / s->series,
+		    "ns");
 	}
 	resident = resident_bytes();
 	heap_watch(0, false);
 	start = bench_cpu_ns();
 	read_page(s, NULL);
-	row("line", s, "ns", s->page != NULL, repetition,
-	    (double)(bench_cpu_ns() - start) / s->series);
-	row("heap of a scrape", s, "B", 0, repetition, (double)heap.peak);
-	row("growth of the resident memory by a scrape", s, "B", 0, repetition,
-	    resident_bytes() - resident);
+	row("line", s, BENCH_CPROM, repetition, (double)(bench_cpu_ns() - start) / s->series, "ns");
+	row("heap of a scrape", s, BENCH_CPROM, repetition, (double)heap.peak, "B");
+	row("growth of the resident memory by a scrape", s, BENCH_CPROM, repetition,
+	    resident_bytes() - resident, "B");
 }
 
 /* ---- updates beside them ---------------------------------------------------------- */
@@ -214,20 +212,17 @@ quantile(double q)
 }
 
 static void
-print_times(const char *what, const char *beside, int bound, unsigned repetition)
+print_times(const char *beside, const char *library, unsigned repetition)
 {
 	static const struct {
 		const char *name;
 		double q;
 	} quantiles[] = {{"p50", 0.5}, {"p99.9", 0.999}, {"longest", 1}};
-	char names[2][96];
-	struct bench_case c = {names[0], bound ? NULL : names[1], 1, NULL};
+	char what[96];
+	struct bench_case c = {what, library, 1, NULL, NULL, NULL};
 
 	for (unsigned i = 0; i < 3; i++) {
-		snprintf(names[0], sizeof(names[0]), "%s%s, %s, %s", bound ? "bound: " : "", what,
-			 quantiles[i].name, beside);
-		snprintf(names[1], sizeof(names[1]), "bound: %s, %s, %s", what, quantiles[i].name,
-			 beside);
+		snprintf(what, sizeof(what), "16 updates, %s, %s", quantiles[i].name, beside);
 		bench_row("large", &c, repetition, quantile(quantiles[i].q), "ns");
 	}
 }
@@ -243,9 +238,9 @@ measure_updates(struct subject *s, const char *beside, unsigned repetition, unsi
 	if (scraped)
 		pthread_create(&thread, NULL, scrape_on, s);
 	time_updates(s, update_bare, milliseconds);
-	print_times("16 updates", beside, 1, repetition);
+	print_times(beside, BENCH_BOUND, repetition);
 	time_updates(s, update, milliseconds);
-	print_times("16 updates", beside, 0, repetition);
+	print_times(beside, BENCH_CPROM, repetition);
 	store_relaxed(&stop, 1);
 	if (scraped)
 		pthread_join(thread, NULL);
@@ -273,7 +268,7 @@ main(int argc, char **argv)
 		read_page(subjects[i], subjects[i]->page);
 	}
 	memset(times, 0, sizeof(times)); /* resident from now on */
-	for (unsigned r = 0; r < bench_repetitions(argc, argv); r++) {
+	for (unsigned r = bench_first(), n = bench_repetitions(argc, argv); n > 0; r++, n--) {
 		for (unsigned i = 0; wants(argc, argv, "line") && i < 3 && subjects[i] != NULL; i++)
 			measure_scrape(subjects[i], r);
 		if (!wants(argc, argv, "updates"))

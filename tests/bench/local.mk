@@ -1,28 +1,40 @@
 # SPDX-License-Identifier: MIT
 # tests/bench/local.mk: `make bench` measures and prints a table; `make check` has no part in it.
 #
-# One program a group; BENCH_REPETITIONS for a longer or shorter run. The rows are
-# kept in tests/bench/rows.tsv.
+# A group is a program of its name; a bound that is not C is bound_GROUP beside it, and other libraries are
+# asked by what peers/build.sh has made. run.sh says how they take turns. The rows are kept in tests/bench/rows.tsv.
 bench_programs = \
 	tests/bench/update \
+	tests/bench/look_up \
 	tests/bench/render \
 	tests/bench/create \
 	tests/bench/http \
 	tests/bench/scale \
 	tests/bench/large \
-	tests/bench/memory
+	tests/bench/memory \
+	tests/bench/start
 
-EXTRA_PROGRAMS += $(bench_programs) tests/bench/start
-CLEANFILES += $(bench_programs) tests/bench/start tests/bench/rows.tsv tests/bench/*.rows
+bench_bounds =
+if HAVE_CXX
+bench_bounds += tests/bench/bound_render
+endif
+
+EXTRA_PROGRAMS += $(bench_programs) $(bench_bounds)
+CLEANFILES += $(bench_programs) $(bench_bounds) tests/bench/rows.tsv
 
 bench_common = tests/bench/bench.c tests/bench/bench.h
 bench_bound = tests/bench/bound.c tests/bench/bound.h
+bench_rendered = tests/bench/rendered.c tests/bench/rendered.h
 
 tests_bench_update_SOURCES = tests/bench/update.c $(bench_common) $(bench_bound)
 tests_bench_update_LDADD = libcprom.la -lm
-tests_bench_render_SOURCES = tests/bench/render.c $(bench_common)
+tests_bench_look_up_SOURCES = tests/bench/look_up.c $(bench_common) $(bench_bound)
+tests_bench_look_up_LDADD = libcprom.la -lm
+tests_bench_render_SOURCES = tests/bench/render.c $(bench_common) $(bench_rendered)
 tests_bench_render_LDADD = libcprom.la -lm
-tests_bench_create_SOURCES = tests/bench/create.c $(bench_common)
+tests_bench_bound_render_SOURCES = tests/bench/bound_render.cc $(bench_common) $(bench_rendered)
+tests_bench_bound_render_LDADD = libcprom.la -lm
+tests_bench_create_SOURCES = tests/bench/create.c $(bench_common) $(bench_bound)
 tests_bench_create_LDADD = libcprom.la -lm
 tests_bench_http_SOURCES = tests/bench/http.c tests/bench/bare.c tests/bench/bare.h $(bench_common)
 tests_bench_http_LDADD = libcprom.la -lm
@@ -36,21 +48,31 @@ tests_bench_memory_LDADD = libcprom.la -lm
 tests_bench_start_SOURCES = tests/bench/start.c $(bench_common)
 tests_bench_start_LDADD = -lm
 
+# Quicker: make bench BENCH_REPETITIONS=3 BENCH_GROUPS='update render'
 BENCH_REPETITIONS = 9
+BENCH_MILLISECONDS = 200
+BENCH_GROUPS = $(bench_programs)
 
-bench: $(bench_programs) tests/bench/start
-	@for program in $(bench_programs); do \
-		./$$program $(BENCH_REPETITIONS) >$$program.rows || exit 1; \
-	done
-	@CC='$(CC)' $(SHELL) $(srcdir)/tests/bench/start.sh $(srcdir) $(BENCH_REPETITIONS) \
-		>tests/bench/start.rows
-	@for program in $(bench_programs) tests/bench/start; do cat $$program.rows; done >tests/bench/rows.tsv
+bench: $(bench_programs) $(bench_bounds)
+	@CXX='$(CXX)' PYTHON3='$(PYTHON3)' $(SHELL) $(srcdir)/tests/bench/peers/build.sh \
+		$(srcdir)/tests/bench/peers tests/bench/bench.$(OBJEXT) tests/bench/built
+	@CC='$(CC)' $(SHELL) $(srcdir)/tests/bench/run.sh $(BENCH_REPETITIONS) $(BENCH_MILLISECONDS) \
+		tests/bench/built/list $(BENCH_GROUPS) >tests/bench/rows.tsv
 	@$(PYTHON3) $(srcdir)/tests/bench/figures.py tests/bench/rows.tsv
 
-.PHONY: bench
+# The chart of the README, from the rows that the last run left.
+bench-chart:
+	$(PYTHON3) $(srcdir)/tests/bench/figures.py --svg tests/bench/rows.tsv $(srcdir)/tests/bench/figures.svg
 
 clean-local:
-	rm -rf tests/bench/start-programs
+	rm -rf tests/bench/built tests/bench/start-programs
 
-EXTRA_DIST += tests/bench/figures.py tests/bench/start.sh tests/bench/daemon.c \
+.PHONY: bench bench-chart
+
+EXTRA_DIST += \
+	tests/bench/figures.py \
+	tests/bench/figures.svg \
+	tests/bench/run.sh \
+	tests/bench/start.sh \
+	tests/bench/daemon.c \
 	tests/bench/bare_daemon.c

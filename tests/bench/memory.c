@@ -224,7 +224,7 @@ static void
 row(const char *what, const struct kind *k, unsigned lanes, unsigned repetition, double value)
 {
 	char text[96];
-	struct bench_case c = {text, NULL, lanes, NULL};
+	struct bench_case c = {text, BENCH_CPROM, lanes, NULL, NULL, NULL};
 
 	snprintf(text, sizeof(text), "%s, %s", what, k->name);
 	bench_row("memory", &c, repetition, value, "B");
@@ -281,7 +281,6 @@ main(int argc, char **argv)
 {
 	static const unsigned lanes[] = {1, 8, MAX_THREADS};
 	struct subject warm = {.kind = &kinds[4]};
-	unsigned repetitions = bench_repetitions(argc, argv);
 
 	memset(children, 1,
 	       sizeof(children)); /* resident from now on, as are the threads' stacks */
@@ -290,7 +289,8 @@ main(int argc, char **argv)
 	open_subject(&warm);
 	run(&warm, MAX_THREADS);
 	cprom_registry_free(warm.registry);
-	for (unsigned r = 0; r < repetitions && r < REPETITIONS; r++) {
+	for (unsigned r = bench_first(), n = bench_repetitions(argc, argv);
+	     n > 0 && r < REPETITIONS; r++, n--) {
 		for (unsigned k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++)
 			for (unsigned i = 0; i < 3; i++)
 				measure(&kinds[k], lanes[i], r);

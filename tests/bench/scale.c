@@ -358,13 +358,12 @@ static void
 measure_pages(const struct page *pages, const char *kind, unsigned repetition,
 	      unsigned milliseconds)
 {
-	char names[2][64];
-	struct bench_case bare = {names[0], NULL, 1, NULL}, c = {names[1], names[0], 1, NULL};
+	char what[64];
+	struct bench_case bare = {what, BENCH_BOUND, 1, NULL, NULL, NULL};
+	struct bench_case c = {what, BENCH_CPROM, 1, NULL, NULL, NULL};
 
 	for (unsigned i = 0; i < 3; i++) {
-		snprintf(names[0], sizeof(names[0]), "bound: line of %s, lanes: %u", kind,
-			 pages[i].lanes);
-		snprintf(names[1], sizeof(names[1]), "line of %s, lanes: %u", kind, pages[i].lanes);
+		snprintf(what, sizeof(what), "line of %s, lanes: %u", kind, pages[i].lanes);
 		bench_row("scale", &bare, repetition, line_ns(bare_scrape, &pages[i], milliseconds),
 			  "ns");
 		bench_row("scale", &c, repetition, line_ns(scrape, &pages[i], milliseconds), "ns");
@@ -443,8 +442,12 @@ inc_fresh(void *arg)
 static void
 measure_fresh(unsigned repetition)
 {
-	static const struct bench_case c = {"first update in a registry, with lane and block", NULL,
-					    1, NULL};
+	static const struct bench_case c = {"first update in a registry, with lane and block",
+					    BENCH_CPROM,
+					    1,
+					    NULL,
+					    NULL,
+					    NULL};
 	cprom_registry *registries[FRESH];
 	cprom_counter *counters[FRESH];
 	pthread_t thread;
@@ -465,29 +468,28 @@ measure_fresh(unsigned repetition)
 int
 main(int argc, char **argv)
 {
-#define UPDATES(n)                                                                                 \
-	{"bound: inc", NULL, n, bare_inc}, {"inc, one counter", "bound: inc", n, inc_one},         \
-		{"inc, adjacent counters", "bound: inc", n, inc_adjacent},                         \
+#define BESIDE(what, n, bare, batch)                                                               \
+	{what, BENCH_BOUND, n, bare, NULL, NULL},                                                  \
 	{                                                                                          \
-		"inc, a registry each", "bound: inc", n, inc_own                                   \
+		what, BENCH_CPROM, n, batch, NULL, NULL                                            \
 	}
+#define UPDATES(n)                                                                                 \
+	BESIDE("inc, one counter", n, bare_inc, inc_one),                                          \
+		BESIDE("inc, adjacent counters", n, bare_inc, inc_adjacent),                       \
+		BESIDE("inc, a registry each", n, bare_inc, inc_own)
 	static const struct bench_case cases[] = {
 		UPDATES(1),
 		UPDATES(2),
 		UPDATES(8),
 		UPDATES(64),
 		UPDATES(128),
-		{"inc, one counter, 128 lanes", "bound: inc", 128, inc_one_wide},
-		{"inc, one counter, no lane", "bound: inc", 1, inc_without_lane},
-		{"inc, one counter, no lane", "bound: inc", 2, inc_without_lane},
-		{"bound: inc, then sched_yield", NULL, 128, bare_yield},
-		{"inc, then sched_yield", "bound: inc, then sched_yield", 128, inc_yield},
-		{"inc, then sched_yield, 128 lanes", "bound: inc, then sched_yield", 128,
-		 inc_yield_wide},
-		{"bound: thread, made and joined", NULL, 1, bare_thread},
-		{"thread with one update", "bound: thread, made and joined", 1, thread_one},
-		{"thread with updates in 8 registries", "bound: thread, made and joined", 1,
-		 thread_eight},
+		BESIDE("inc, one counter, 128 lanes", 128, bare_inc, inc_one_wide),
+		BESIDE("inc, one counter, no lane", 1, bare_inc, inc_without_lane),
+		BESIDE("inc, one counter, no lane", 2, bare_inc, inc_without_lane),
+		BESIDE("inc, then sched_yield", 128, bare_yield, inc_yield),
+		BESIDE("inc, then sched_yield, 128 lanes", 128, bare_yield, inc_yield_wide),
+		BESIDE("thread with one update", 1, bare_thread, thread_one),
+		BESIDE("thread with updates in 8 registries", 1, bare_thread, thread_eight),
 	};
 	unsigned milliseconds = argc > 2 && atoi(argv[2]) > 0 ? (unsigned)atoi(argv[2]) : 100;
 	int status;
@@ -502,7 +504,8 @@ main(int argc, char **argv)
 		return 1;
 	make_pages();
 	status = bench_run(argc, argv, "scale", cases, sizeof(cases) / sizeof(cases[0]));
-	for (unsigned r = 0; argc <= 3 && r < bench_repetitions(argc, argv); r++) {
+	for (unsigned r = bench_first(), n = bench_repetitions(argc, argv); argc <= 3 && n > 0;
+	     r++, n--) {
 		measure_pages(counts, "whole numbers", r, milliseconds);
 		measure_pages(buckets, "histograms", r, milliseconds);
 		measure_fresh(r);

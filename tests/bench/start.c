@@ -170,11 +170,10 @@ static void
 row(const char *kind, const char *name, int is_bare, unsigned repetition, double value,
     const char *unit)
 {
-	char names[2][96];
-	struct bench_case c = {names[is_bare], is_bare ? NULL : names[1], 1, NULL};
+	char what[96];
+	struct bench_case c = {what, is_bare ? BENCH_BOUND : BENCH_CPROM, 1, NULL, NULL, NULL};
 
-	snprintf(names[0], sizeof(names[0]), "%s, %s", kind, name);
-	snprintf(names[1], sizeof(names[1]), "bound: %s, %s", kind, name);
+	snprintf(what, sizeof(what), "%s, %s", kind, name);
 	bench_row("start", &c, repetition, value, unit);
 }
 
@@ -241,7 +240,7 @@ main(int argc, char **argv)
 
 	signal(SIGPIPE, SIG_IGN);
 	bench_header();
-	for (unsigned r = 0; r < bench_repetitions(argc, argv); r++) {
+	for (unsigned r = bench_first(), n = bench_repetitions(argc, argv); n > 0; r++, n--) {
 		for (int i = 2; i + 2 < argc; i += 3) {
 			for (int k = 0; k < 2 && !failed; k++) {
 				failed = (r == 0 &&

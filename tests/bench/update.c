@@ -1,22 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * update: what an update costs, by handle and by labels; all threads work on the same objects.
+ * update: what an update by handle costs. Threads of a case work on the same metric unless it says otherwise.
  */
 #include "bench.h"
 #include "bound.h"
 
 #include <cprom.h>
+#include <math.h>
 #include <stdio.h>
 
 #define BATCH 1024
 #define MANY 64
 
-static cprom_counter *counter, *fraction, *many[MANY], *requests;
+/* Each handle is read before the loop, the library's as well as the bound's. */
+static cprom_counter *counter[1], *fraction[1], *many[MANY];
 static cprom_gauge *gauge;
-static cprom_histogram *histogram;
 static cprom_summary *plain, *sketched;
-static struct bound bound, bound_many[MANY];
-static char methods[BOUND_SERIES][16], codes[BOUND_SERIES][8];
+static cprom_histogram *timer;
+static struct bound bound[MANY];
+
+#define SIZES 5
+static const unsigned sizes[SIZES] = {5, 11, 20, 60, 200};
+static cprom_histogram *histograms[SIZES];
+static struct bound_buckets buckets[SIZES];
 
 static inline double
 next_double(struct bench_thread *t)
@@ -24,27 +30,23 @@ next_double(struct bench_thread *t)
 	return bench_doubles[t->at++ % BENCH_INPUTS];
 }
 
-static inline unsigned
-next_choice(struct bench_thread *t)
-{
-	return bench_choices[t->at++ % BENCH_INPUTS];
-}
-
 static uint64_t
 bare_inc(struct bench_thread *t)
 {
-	(void)t;
+	const struct bound *b = t->subject;
+
 	for (int i = 0; i < BATCH; i++)
-		bound_inc(&bound);
+		bound_inc(b);
 	return BATCH;
 }
 
 static uint64_t
 inc(struct bench_thread *t)
 {
-	(void)t;
+	cprom_counter *c = *(cprom_counter *const *)t->subject;
+
 	for (int i = 0; i < BATCH; i++)
-		cprom_counter_inc(counter);
+		cprom_counter_inc(c);
 	return BATCH;
 }
 
@@ -53,7 +55,7 @@ bare_inc_many(struct bench_thread *t)
 {
 	(void)t;
 	for (int i = 0; i < BATCH; i++)
-		bound_inc(&bound_many[i % MANY]);
+		bound_inc(&bound[i % MANY]);
 	return BATCH;
 }
 
@@ -69,110 +71,70 @@ inc_many(struct bench_thread *t)
 static uint64_t
 bare_add(struct bench_thread *t)
 {
-	(void)t;
+	const struct bound *b = t->subject;
+
 	for (int i = 0; i < BATCH; i++)
-		bound_add(&bound, 1.5);
+		bound_add(b, 1.5);
 	return BATCH;
 }
 
 static uint64_t
 add(struct bench_thread *t)
 {
-	(void)t;
+	cprom_counter *c = *(cprom_counter *const *)t->subject;
+
 	for (int i = 0; i < BATCH; i++)
-		cprom_counter_add(fraction, 1.5);
-	return BATCH;
-}
-
-static uint64_t
-bare_look_up(struct bench_thread *t)
-{
-	for (int i = 0; i < BATCH; i++) {
-		unsigned k = next_choice(t);
-
-		bound_look_up(methods[k], codes[k]);
-	}
-	return BATCH;
-}
-
-static uint64_t
-look_up(struct bench_thread *t)
-{
-	for (int i = 0; i < BATCH; i++) {
-		unsigned k = next_choice(t);
-
-		cprom_counter_inc(cprom_labels(requests, methods[k], codes[k]));
-	}
-	return BATCH;
-}
-
-static uint64_t
-bare_look_up_in_turn(struct bench_thread *t)
-{
-	for (int i = 0; i < BATCH; i++) {
-		unsigned k = t->at++ % BOUND_SERIES;
-
-		bound_look_up(methods[k], codes[k]);
-	}
-	return BATCH;
-}
-
-static uint64_t
-look_up_in_turn(struct bench_thread *t)
-{
-	for (int i = 0; i < BATCH; i++) {
-		unsigned k = t->at++ % BOUND_SERIES;
-
-		cprom_counter_inc(cprom_labels(requests, methods[k], codes[k]));
-	}
+		cprom_counter_add(c, 1.5);
 	return BATCH;
 }
 
 static uint64_t
 bare_observe(struct bench_thread *t)
 {
+	const struct bound_buckets *b = t->subject;
+
 	for (int i = 0; i < BATCH; i++)
-		bound_observe(&bound, next_double(t));
+		bound_observe(b, next_double(t));
 	return BATCH;
 }
 
 static uint64_t
 observe(struct bench_thread *t)
 {
+	cprom_histogram *h = *(cprom_histogram *const *)t->subject;
+
 	for (int i = 0; i < BATCH; i++)
-		cprom_histogram_observe(histogram, next_double(t));
+		cprom_histogram_observe(h, next_double(t));
 	return BATCH;
 }
 
 static uint64_t
 bare_summary(struct bench_thread *t)
 {
-	for (int i = 0; i < BATCH; i++)
-		bound_summary(&bound, next_double(t));
-	return BATCH;
-}
+	const struct bound *b = t->subject;
 
-static uint64_t
-observe_plain(struct bench_thread *t)
-{
 	for (int i = 0; i < BATCH; i++)
-		cprom_summary_observe(plain, next_double(t));
+		bound_summary(b, next_double(t));
 	return BATCH;
 }
 
 static uint64_t
 bare_quantile(struct bench_thread *t)
 {
+	const struct bound *b = t->subject;
+
 	for (int i = 0; i < BATCH; i++)
-		bound_quantile(&bound, next_double(t));
+		bound_quantile(b, next_double(t));
 	return BATCH;
 }
 
 static uint64_t
-observe_sketched(struct bench_thread *t)
+summarise(struct bench_thread *t)
 {
+	cprom_summary *s = *(cprom_summary *const *)t->subject;
+
 	for (int i = 0; i < BATCH; i++)
-		cprom_summary_observe(sketched, next_double(t));
+		cprom_summary_observe(s, next_double(t));
 	return BATCH;
 }
 
@@ -187,8 +149,10 @@ bare_set(struct bench_thread *t)
 static uint64_t
 set(struct bench_thread *t)
 {
+	cprom_gauge *g = gauge;
+
 	for (int i = 0; i < BATCH; i++)
-		cprom_gauge_set(gauge, (double)t->number);
+		cprom_gauge_set(g, (double)t->number);
 	return BATCH;
 }
 
@@ -204,9 +168,11 @@ bare_gauge_inc(struct bench_thread *t)
 static uint64_t
 gauge_inc(struct bench_thread *t)
 {
+	cprom_gauge *g = gauge;
+
 	(void)t;
 	for (int i = 0; i < BATCH; i++)
-		cprom_gauge_inc(gauge);
+		cprom_gauge_inc(g);
 	return BATCH;
 }
 
@@ -220,29 +186,42 @@ bare_timed(struct bench_thread *t)
 }
 
 static uint64_t
-timed(struct bench_thread *t)
+bare_ticks(struct bench_thread *t)
 {
 	(void)t;
 	for (int i = 0; i < BATCH; i++)
-		CPROM_TIME (histogram) {
+		bound_ticks();
+	return BATCH;
+}
+
+static uint64_t
+timed(struct bench_thread *t)
+{
+	cprom_histogram *h = timer;
+
+	(void)t;
+	for (int i = 0; i < BATCH; i++)
+		CPROM_TIME (h) {
 		}
 	return BATCH;
 }
 
+/* The usual 11 bounds, or others from 1 ms to 20 s, as the values are, the same factor apart. */
 static void
-make_requests(cprom_registry *r)
+make_histogram(unsigned i, cprom_registry *r)
 {
-	static const char *const verbs[] = {"GET",     "POST",     "PUT",  "DELETE",
-					    "OPTIONS", "PROPFIND", "HEAD", "PATCH"};
+	static const double usual[] = {.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10};
+	double edges[BOUND_MAX_BUCKETS];
+	char name[32];
 
-	requests = cprom_counter_new("requests_total", "Requests.", .registry = r,
-				     .labels = CPROM_LABELS("method", "code"));
-	for (unsigned k = 0; k < BOUND_SERIES; k++) {
-		snprintf(methods[k], sizeof(methods[k]), "%s", verbs[k % 8]);
-		snprintf(codes[k], sizeof(codes[k]), "%u", 200 + k / 8 * 100);
-		bound_enter(methods[k], codes[k], k);
-		cprom_counter_inc(cprom_labels(requests, methods[k], codes[k]));
-	}
+	for (unsigned k = 0; k < sizes[i]; k++)
+		edges[k] = sizes[i] == sizeof(usual) / sizeof(usual[0])
+				   ? usual[k]
+				   : 0.001 * pow(20000, (k + 0.5) / sizes[i]);
+	snprintf(name, sizeof(name), "seconds_%u", sizes[i]);
+	histograms[i] = cprom_histogram_new(name, "Times.", .registry = r,
+					    .buckets = {edges, sizes[i]});
+	bound_make_buckets(&buckets[i], edges, sizes[i]);
 }
 
 static void
@@ -251,57 +230,52 @@ make_metrics(void)
 	cprom_registry *r = cprom_registry_new();
 	char name[32];
 
-	counter = cprom_counter_new("counter_total", "Counts.", .registry = r);
-	fraction = cprom_counter_new("fraction_total", "Counts.", .registry = r);
+	counter[0] = cprom_counter_new("counter_total", "Counts.", .registry = r);
+	fraction[0] = cprom_counter_new("fraction_total", "Counts.", .registry = r);
 	gauge = cprom_gauge_new("level", "Level.", .registry = r);
-	histogram = cprom_histogram_new("seconds", "Times.", .registry = r);
+	timer = cprom_histogram_new("block_seconds", "Times.", .registry = r);
 	plain = cprom_summary_new("size", "Sizes.", .registry = r);
 	sketched = cprom_summary_new("quantiles", "Sizes.", .registry = r,
 				     .quantiles = CPROM_QUANTILES(0.5, 0.99));
 	for (unsigned i = 0; i < MANY; i++) {
 		snprintf(name, sizeof(name), "many_%u_total", i);
 		many[i] = cprom_counter_new(name, "Counts.", .registry = r);
-		bound_many[i].cell = 64 + i;
+		bound[i].cell = 64 + i;
 	}
-	make_requests(r);
+	for (unsigned i = 0; i < SIZES; i++)
+		make_histogram(i, r);
 }
+
+/* clang-format off */
+#define BESIDE(what, n, bare, bare_subject, batch, subject)                                        \
+	{what, BENCH_BOUND, n, bare, bare_subject, NULL},                                          \
+	{what, BENCH_CPROM, n, batch, subject, NULL}
+#define TWICE(what, bare, bare_subject, batch, subject)                                            \
+	BESIDE(what, 1, bare, bare_subject, batch, subject),                                       \
+	BESIDE(what, 2, bare, bare_subject, batch, subject)
+
+static const struct bench_case cases[] = {
+	TWICE("counter inc", bare_inc, bound, inc, counter),
+	BESIDE("counter inc", 8, bare_inc, bound, inc, counter),
+	TWICE("counter inc, 64 in turn", bare_inc_many, NULL, inc_many, NULL),
+	TWICE("counter add(1.5)", bare_add, bound, add, fraction),
+	TWICE("histogram observe, 5 buckets", bare_observe, &buckets[0], observe, &histograms[0]),
+	TWICE("histogram observe, 11 buckets", bare_observe, &buckets[1], observe, &histograms[1]),
+	TWICE("histogram observe, 20 buckets", bare_observe, &buckets[2], observe, &histograms[2]),
+	TWICE("histogram observe, 60 buckets", bare_observe, &buckets[3], observe, &histograms[3]),
+	TWICE("histogram observe, 200 buckets", bare_observe, &buckets[4], observe, &histograms[4]),
+	TWICE("summary observe", bare_summary, bound, summarise, &plain),
+	TWICE("summary observe, quantiles", bare_quantile, bound, summarise, &sketched),
+	TWICE("gauge set", bare_set, NULL, set, NULL),
+	TWICE("gauge inc", bare_gauge_inc, NULL, gauge_inc, NULL),
+	TWICE("timed block", bare_timed, NULL, timed, NULL),
+	{"timed block by rdtsc alone", BENCH_BOUND, 1, bare_ticks, NULL, NULL},
+};
+/* clang-format on */
 
 int
 main(int argc, char **argv)
 {
-#define AT(n, bare, name, thing)                                                                   \
-	{"bound: " name, NULL, n, bare},                                                           \
-	{                                                                                          \
-		name, "bound: " name, n, thing                                                     \
-	}
-	static const struct bench_case cases[] = {
-		AT(1, bare_inc, "counter inc", inc),
-		AT(2, bare_inc, "counter inc", inc),
-		AT(8, bare_inc, "counter inc", inc),
-		AT(1, bare_inc_many, "counter inc, 64 in turn", inc_many),
-		AT(2, bare_inc_many, "counter inc, 64 in turn", inc_many),
-		AT(1, bare_add, "counter add(1.5)", add),
-		AT(2, bare_add, "counter add(1.5)", add),
-		AT(1, bare_look_up, "look-up of 2 labels in 64 series at random, inc", look_up),
-		AT(2, bare_look_up, "look-up of 2 labels in 64 series at random, inc", look_up),
-		AT(1, bare_look_up_in_turn, "look-up of 2 labels in 64 series in turn, inc",
-		   look_up_in_turn),
-		AT(2, bare_look_up_in_turn, "look-up of 2 labels in 64 series in turn, inc",
-		   look_up_in_turn),
-		AT(1, bare_observe, "histogram observe, 11 buckets", observe),
-		AT(2, bare_observe, "histogram observe, 11 buckets", observe),
-		AT(1, bare_summary, "summary observe", observe_plain),
-		AT(2, bare_summary, "summary observe", observe_plain),
-		AT(1, bare_quantile, "summary observe, quantiles", observe_sketched),
-		AT(2, bare_quantile, "summary observe, quantiles", observe_sketched),
-		AT(1, bare_set, "gauge set", set),
-		AT(2, bare_set, "gauge set", set),
-		AT(1, bare_gauge_inc, "gauge inc", gauge_inc),
-		AT(2, bare_gauge_inc, "gauge inc", gauge_inc),
-		AT(1, bare_timed, "timed block", timed),
-		AT(2, bare_timed, "timed block", timed),
-	};
-
 	make_metrics();
 	return bench_run(argc, argv, "update", cases, sizeof(cases) / sizeof(cases[0]));
 }
