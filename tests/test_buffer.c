@@ -16,8 +16,8 @@
 #define MODEL_BYTES 100000
 
 /* Under a sanitizer an allocation that is too large must fail as it does without. */
-const char *__asan_default_options(void);
-const char *__tsan_default_options(void);
+__attribute__((visibility("default"))) const char *__asan_default_options(void);
+__attribute__((visibility("default"))) const char *__tsan_default_options(void);
 
 const char *
 __asan_default_options(void)

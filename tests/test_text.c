@@ -198,21 +198,23 @@ names_and_labels_of_every_length_are_copied_whole(void **state)
 static void
 the_line_of_a_value_is_that_of_the_series(void **state)
 {
-	struct {
-		struct text text;
-		char bytes[16];
-	} labels = {{5, 0}, "a=\"b\""};
+	struct text *labels = calloc(1, sizeof(*labels) + 5);
 	struct definition d = {.name = "x_total", .name_length = 7};
-	char *p = end_of_room - cpromi_text_value_bound(&d, &labels.text);
+	char *p;
 	static const char line[] = "x_total{a=\"b\"} -1.7976931348623157e+308\n";
 
 	(void)state;
-	assert_ptr_equal(cpromi_text_value(p, &d, &labels.text, -DBL_MAX), p + sizeof(line) - 1);
+	assert_non_null(labels);
+	labels->length = 5;
+	memcpy(labels->bytes, "a=\"b\"", 5);
+	p = end_of_room - cpromi_text_value_bound(&d, labels);
+	assert_ptr_equal(cpromi_text_value(p, &d, labels, -DBL_MAX), p + sizeof(line) - 1);
 	assert_memory_equal(p, line, sizeof(line) - 1);
-	labels.text.length = 0;
-	p = end_of_room - cpromi_text_value_bound(&d, &labels.text);
-	assert_ptr_equal(cpromi_text_value(p, &d, &labels.text, 7), p + 10);
+	labels->length = 0;
+	p = end_of_room - cpromi_text_value_bound(&d, labels);
+	assert_ptr_equal(cpromi_text_value(p, &d, labels, 7), p + 10);
 	assert_memory_equal(p, "x_total 7\n", 10);
+	free(labels);
 }
 
 static void

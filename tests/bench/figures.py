@@ -2,7 +2,7 @@
 """figures: turns the rows of the benchmarks into tables and a chart.
 
 usage: figures.py [FILE…]             every row, for a terminal
-       figures.py --table [FILE…]     a Markdown table of what cprom does
+       figures.py --table [FILE…]     a Markdown table of the works that have a goal
        figures.py --goals [FILE…]     the same beside the goals
        figures.py --svg FILE… OUT     a bar chart
 
@@ -104,8 +104,8 @@ def compared(rows, key):
 def table(rows):
     yield "| work | threads | cprom | min – max | bound | × bound | best peer | × peer |"
     yield "|---|--:|--:|--:|--:|--:|--:|--:|"
-    for key, libraries in rows.works.items():
-        if OURS in libraries:
+    for key in (goal[:3] for goal in GOALS):
+        if OURS in rows.works.get(key, {}):
             yield (
                 f"| {key[1]} | {key[2]} | {rows.spell(key, OURS)} "
                 f"| {rows.span(key, OURS)} | {compared(rows, key)} |"
