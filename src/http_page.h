@@ -15,7 +15,7 @@
  * Bytes of a page's buffer. What a scrape takes must be below 64 KiB however long its page
  * is; but where the last page would have fitted the larger one, the next goes out in one write.
  */
-#define CPROMI_HTTP_PAGE_BUFFER 61440
+#define CPROMI_HTTP_PAGE_BUFFER 57344
 #define CPROMI_HTTP_PAGE_BUFFER_LARGE 122880
 
 /*
