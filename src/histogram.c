@@ -66,29 +66,10 @@ bucket_of(const struct shape *s, double v)
 	return (size_t)(base - s->bounds) + (size_t)(first[0] + first[1]);
 }
 
-static COLD void
-observe_slow(const struct handle *h, size_t bucket, double sum, uint64_t n)
-{
-	atomic_u64 *cells;
-
-	if (cpromi_own_cells_slow(h, 0) != NULL && cpromi_snapshot_own(h, 2 + bucket, n, sum))
-		return;
-	if (h->kind != HANDLE_SERIES) {
-		cpromi_drop(h, DROP_NOT_A_SERIES);
-		return;
-	}
-	cells = cpromi_shared_cells(h, 0);
-	add_relaxed(&cells[2 + bucket], n);
-	cpromi_add_double(&cells[1], sum);
-}
-
 static inline void
 observe(const struct handle *h, double v, double sum, uint64_t n)
 {
-	size_t bucket = bucket_of(h->chunk->shape, v);
-
-	if (UNLIKELY(!cpromi_snapshot_own(h, 2 + bucket, n, sum)))
-		observe_slow(h, bucket, sum, n);
+	cpromi_snapshot_add(h, 2 + bucket_of(h->chunk->shape, v), n, sum);
 }
 
 void

@@ -391,6 +391,22 @@ cpromi_snapshot(const struct handle *h, double *sum, uint64_t *counts, uint64_t 
 }
 
 void
+cpromi_snapshot_add_slow(const struct handle *h, size_t count, uint64_t n, double sum)
+{
+	atomic_u64 *cells;
+
+	if (cpromi_own_cells_slow(h, 0) != NULL && cpromi_snapshot_own(h, count, n, sum))
+		return;
+	if (h->kind != HANDLE_SERIES) {
+		cpromi_drop(h, DROP_NOT_A_SERIES);
+		return;
+	}
+	cells = cpromi_shared_cells(h, 0);
+	add_relaxed(&cells[count], n);
+	cpromi_add_double(&cells[1], sum);
+}
+
+void
 cpromi_drop(const struct handle *h, enum drop_reason why)
 {
 	add_relaxed(&h->chunk->shape->drops[why], 1);

@@ -313,6 +313,17 @@ cpromi_snapshot_own(const struct handle *h, size_t count, uint64_t n, double sum
 	return true;
 }
 
+/* The same where there are none yet, or none now; or h is not a series, which is counted. */
+void cpromi_snapshot_add_slow(const struct handle *h, size_t count, uint64_t n, double sum) COLD;
+
+/* The same, in whatever cells there are. */
+static inline void
+cpromi_snapshot_add(const struct handle *h, size_t count, uint64_t n, double sum)
+{
+	if (UNLIKELY(!cpromi_snapshot_own(h, count, n, sum)))
+		cpromi_snapshot_add_slow(h, count, n, sum);
+}
+
 /* Why an update was dropped, as the library's own metrics count it. */
 enum drop_reason { DROP_NAN, DROP_NEGATIVE, DROP_INFINITE, DROP_NOT_A_SERIES, DROP_REASONS };
 

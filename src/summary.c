@@ -54,27 +54,10 @@ cprom_summary_create(const cprom_summary_options *from)
 	return (cprom_summary *)cpromi_family_register(&spec);
 }
 
-static COLD void
-observe_slow(const struct handle *h, double v)
-{
-	atomic_u64 *cells;
-
-	if (cpromi_own_cells_slow(h, 0) != NULL && cpromi_snapshot_own(h, 2, 1, v))
-		return;
-	if (h->kind != HANDLE_SERIES) {
-		cpromi_drop(h, DROP_NOT_A_SERIES);
-		return;
-	}
-	cells = cpromi_shared_cells(h, 0);
-	add_relaxed(&cells[2], 1);
-	cpromi_add_double(&cells[1], v);
-}
-
 static inline void
 observe(const struct handle *h, double v)
 {
-	if (UNLIKELY(!cpromi_snapshot_own(h, 2, 1, v)))
-		observe_slow(h, v);
+	cpromi_snapshot_add(h, 2, 1, v);
 }
 
 static void

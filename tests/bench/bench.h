@@ -53,11 +53,12 @@ int bench_run(int argc, char **argv, const char *group, const struct bench_case 
 
 /* For groups that measure in a way of their own. */
 unsigned bench_repetitions(int argc, char **argv);
-unsigned bench_first(void);  /* number of the first one: BENCH_REPETITION, as run.sh says, or 0 */
-void bench_park(void);       /* the second thread: without it libc leaves atomics out */
-uint64_t bench_ns(void);     /* of CLOCK_MONOTONIC */
-uint64_t bench_cpu_ns(void); /* of the calling thread */
-double bench_resident(void); /* bytes of this process that are in RAM */
+unsigned bench_first(void); /* number of the first one: BENCH_REPETITION, as run.sh says, or 0 */
+double bench_resident_bytes(void); /* of this process in RAM; takes nothing of the heap */
+void bench_park(void);             /* the second thread: without it libc leaves atomics out */
+uint64_t bench_ns(void);           /* of CLOCK_MONOTONIC */
+uint64_t bench_cpu_ns(void);       /* of the calling thread */
+double bench_resident(void);       /* bytes of this process that are in RAM */
 void bench_header(void);
 void bench_row(const char *group, const struct bench_case *c, unsigned repetition, double value,
 	       const char *unit);

@@ -19,24 +19,6 @@ static _Thread_local double sums[CELLS];
 
 static _Alignas(64) atomic_u64 shared;
 
-static inline uint64_t
-bits_of(double v)
-{
-	uint64_t bits;
-
-	memcpy(&bits, &v, sizeof(bits));
-	return bits;
-}
-
-static inline double
-double_of(uint64_t bits)
-{
-	double v;
-
-	memcpy(&v, &bits, sizeof(v));
-	return v;
-}
-
 void
 bound_inc(const struct bound *b)
 {
@@ -63,7 +45,7 @@ bound_quantile(const struct bound *b, double v)
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
-	cells[4096 + ((uint64_t)t.tv_sec & 1) * 2048 + (bits_of(v) >> 46 & 2047)]++;
+	cells[4096 + ((uint64_t)t.tv_sec & 1) * 2048 + (double_bits(v) >> 46 & 2047)]++;
 	cells[b->cell]++;
 	sums[b->cell] += v;
 }
@@ -71,7 +53,7 @@ bound_quantile(const struct bound *b, double v)
 void
 bound_set(double v)
 {
-	store_relaxed(&shared, bits_of(v));
+	store_relaxed(&shared, double_bits(v));
 }
 
 void
@@ -79,7 +61,7 @@ bound_gauge_add(double v)
 {
 	uint64_t old = load_relaxed(&shared);
 
-	while (!cas_relaxed(&shared, &old, bits_of(double_of(old) + v)))
+	while (!cas_relaxed(&shared, &old, double_bits(bits_double(old) + v)))
 		;
 }
 
@@ -135,7 +117,7 @@ bound_make_buckets(struct bound_buckets *b, const double *edges, size_t count)
 	b->edges[count] = INFINITY;
 	memset(b->first, 0, sizeof(b->first));
 	for (uint64_t i = 0; i < sizeof(b->first) / 2; i++) {
-		while (first < count && edges[first] < double_of(i << 47))
+		while (first < count && edges[first] < bits_double(i << 47))
 			first++;
 		b->first[i] = (uint8_t)first;
 	}
@@ -144,7 +126,7 @@ bound_make_buckets(struct bound_buckets *b, const double *edges, size_t count)
 void
 bound_observe(const struct bound_buckets *b, double v)
 {
-	size_t i = b->first[bits_of(v) >> 47];
+	size_t i = b->first[double_bits(v) >> 47];
 
 	i += b->edges[i] < v;
 	cells[b->cell + i]++;

@@ -43,23 +43,6 @@ struct subject {
 
 static char piece[PIECE];
 
-/* Memory of this process that is in RAM. */
-static double
-resident_bytes(void)
-{
-	static char text[4096]; /* not of the heap */
-	FILE *f = fopen("/proc/self/smaps_rollup", "r");
-	const char *line = NULL;
-
-	if (f != NULL) {
-		setvbuf(f, NULL, _IONBF, 0);
-		text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
-		line = strstr(text, "\nRss:");
-		fclose(f);
-	}
-	return line == NULL ? 0 : strtod(line + strlen("\nRss:"), NULL) * 1024;
-}
-
 static size_t
 read_page(const struct subject *s, char *into)
 {
@@ -119,7 +102,7 @@ row(const char *kind, const struct subject *s, const char *library, unsigned rep
 static void
 measure_scrape(const struct subject *s, unsigned repetition)
 {
-	double resident = resident_bytes();
+	double resident = bench_resident_bytes();
 	uint64_t start;
 
 	if (s->page != NULL) {
@@ -129,14 +112,14 @@ measure_scrape(const struct subject *s, unsigned repetition)
 		row("line", s, "copy", repetition, (double)(bench_cpu_ns() - start) / s->series,
 		    "ns");
 	}
-	resident = resident_bytes();
+	resident = bench_resident_bytes();
 	heap_watch(0, false);
 	start = bench_cpu_ns();
 	read_page(s, NULL);
 	row("line", s, BENCH_CPROM, repetition, (double)(bench_cpu_ns() - start) / s->series, "ns");
 	row("heap of a scrape", s, BENCH_CPROM, repetition, (double)heap.peak, "B");
 	row("growth of the resident memory by a scrape", s, BENCH_CPROM, repetition,
-	    resident_bytes() - resident, "B");
+	    bench_resident_bytes() - resident, "B");
 }
 
 /* ---- updates beside them ---------------------------------------------------------- */

@@ -39,23 +39,6 @@ struct kind {
 	void (*update)(void *child, unsigned i);
 };
 
-/* Memory of this process that is in RAM. */
-static double
-resident_bytes(void)
-{
-	static char text[4096]; /* not of the heap */
-	FILE *f = fopen("/proc/self/smaps_rollup", "r");
-	const char *line = NULL;
-
-	if (f != NULL) {
-		setvbuf(f, NULL, _IONBF, 0);
-		text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
-		line = strstr(text, "\nRss:");
-		fclose(f);
-	}
-	return line == NULL ? 0 : strtod(line + strlen("\nRss:"), NULL) * 1024;
-}
-
 static double
 region_bytes(const cprom_registry *r)
 {
@@ -234,13 +217,14 @@ static void
 measure(const struct kind *k, unsigned lanes, unsigned repetition)
 {
 	struct subject s = {.kind = k};
-	double resident = resident_bytes();
+	double resident = bench_resident_bytes();
 	pthread_t thread;
 
 	pthread_create(&thread, NULL, open_subject, &s);
 	pthread_join(thread, NULL);
 	run(&s, lanes);
-	row("resident per series", k, lanes, repetition, (resident_bytes() - resident) / k->series);
+	row("resident per series", k, lanes, repetition,
+	    (bench_resident_bytes() - resident) / k->series);
 	row("region per series", k, lanes, repetition, region_bytes(s.registry) / k->series);
 	cprom_registry_free(s.registry);
 }
@@ -261,7 +245,7 @@ measure_removal(unsigned repetition)
 	run(&s, 1);
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		if (i < 2) {
-			resident = resident_bytes();
+			resident = bench_resident_bytes();
 			region = region_bytes(s.registry);
 		}
 		cprom_clear((cprom_counter *)s.metric);
@@ -269,7 +253,8 @@ measure_removal(unsigned repetition)
 		run(&s, 1);
 		if (i > 0 && i < ROUNDS - 1)
 			continue;
-		row(names[i == 0 ? 0 : 2], s.kind, 1, repetition, resident_bytes() - resident);
+		row(names[i == 0 ? 0 : 2], s.kind, 1, repetition,
+		    bench_resident_bytes() - resident);
 		row(names[i == 0 ? 1 : 3], s.kind, 1, repetition,
 		    region_bytes(s.registry) - region);
 	}
