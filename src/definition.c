@@ -6,6 +6,7 @@
 
 #include "error.h"
 #include "escape.h"
+#include "name.h"
 
 #include <errno.h>
 

@@ -6,16 +6,13 @@
 
 #include "hash.h"
 
-#include <cprom.h>
 #include <string.h>
 
-/*
- * Length of the character at p, 0 if it is none. Unicode 15, table 3-7
- * ("Well-formed UTF-8 byte sequences"): only the second byte has odd limits.
- */
-static size_t
-utf8_length(const unsigned char *p, size_t n)
+/* Unicode 15, table 3-7 ("Well-formed UTF-8 byte sequences"): only the second byte has odd limits. */
+size_t
+cpromi_utf8_length(const char *text, size_t n)
 {
+	const unsigned char *p = (const unsigned char *)text;
 	unsigned char low = 0x80, high = 0xBF;
 	size_t length = p[0] < 0x80 ? 1 : p[0] < 0xE0 ? 2 : p[0] < 0xF0 ? 3 : 4;
 
@@ -42,11 +39,10 @@ utf8_length(const unsigned char *p, size_t n)
 bool
 cpromi_utf8_valid(const char *text, size_t n)
 {
-	const unsigned char *p = (const unsigned char *)text;
 	size_t length;
 
-	for (; n > 0; p += length, n -= length) {
-		length = utf8_length(p, n);
+	for (; n > 0; text += length, n -= length) {
+		length = cpromi_utf8_length(text, n);
 		if (length == 0)
 			return false;
 	}
@@ -85,42 +81,6 @@ cpromi_text_is_plain(const char *text, size_t n)
 	return (any & 0x8080808080808080) == 0;
 }
 
-static bool
-is_letter(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-}
-
-static bool
-name_valid(const char *name, bool colon)
-{
-	size_t n = 0;
-
-	if (name == NULL)
-		return false;
-	for (; name[n] != '\0'; n++) {
-		bool digit = name[n] >= '0' && name[n] <= '9';
-
-		if (!is_letter(name[n]) && !(colon && name[n] == ':') && !(digit && n > 0))
-			return false;
-		if (n == CPROM_MAX_NAME_BYTES)
-			return false;
-	}
-	return n > 0;
-}
-
-bool
-cpromi_metric_name_valid(const char *name)
-{
-	return name_valid(name, true);
-}
-
-bool
-cpromi_label_name_valid(const char *name)
-{
-	return name_valid(name, false);
-}
-
 size_t
 cpromi_escape(const char *text, size_t n, bool quotes, char *out)
 {
@@ -136,6 +96,24 @@ cpromi_escape(const char *text, size_t n, bool quotes, char *out)
 		if (out != NULL)
 			out[length] = c == '\n' ? 'n' : c;
 		length++;
+	}
+	return length;
+}
+
+size_t
+cpromi_unescape(const char *text, size_t n, char *out)
+{
+	size_t length = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		char next = text[i] == '\\' && i + 1 < n ? text[i + 1] : '\0';
+
+		if (next == '\\' || next == 'n' || next == '"') {
+			out[length++] = next == 'n' ? '\n' : next;
+			i++;
+		} else {
+			out[length++] = text[i];
+		}
 	}
 	return length;
 }

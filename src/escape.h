@@ -8,20 +8,22 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Length of the character at p, of n > 0 bytes; 0 if it is none. */
+size_t cpromi_utf8_length(const char *p, size_t n);
+
 /* Is it UTF-8 in shortest form, without surrogates, up to U+10FFFF? */
 bool cpromi_utf8_valid(const char *text, size_t n);
 
 /* Is it ASCII, and nothing in it to be escaped? The byte behind it may be read. */
 bool cpromi_text_is_plain(const char *text, size_t n);
 
-/* [a-zA-Z_:][a-zA-Z0-9_:]* and [a-zA-Z_][a-zA-Z0-9_]*, at most CPROM_MAX_NAME_BYTES long. */
-bool cpromi_metric_name_valid(const char *name);
-bool cpromi_label_name_valid(const char *name);
-
 /*
  * Writes text to out with backslash and line feed escaped, and the double quote
  * too if quotes is set; returns the number of bytes. With out NULL it only counts.
  */
 size_t cpromi_escape(const char *text, size_t n, bool quotes, char *out);
+
+/* The reverse of it with quotes set. Any other pair of backslash and byte stays as it is. */
+size_t cpromi_unescape(const char *text, size_t n, char *out);
 
 #endif

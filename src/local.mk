@@ -28,6 +28,7 @@ libcprom_la_SOURCES = \
 	src/escape.h \
 	src/family.c \
 	src/family.h \
+	src/format.h \
 	src/gauge.c \
 	src/hash.c \
 	src/hash.h \
@@ -51,6 +52,8 @@ libcprom_la_SOURCES = \
 	src/index.c \
 	src/index.h \
 	src/instrument.c \
+	src/label_text.c \
+	src/label_text.h \
 	src/labels.c \
 	src/kinship.c \
 	src/lane.c \
@@ -58,6 +61,10 @@ libcprom_la_SOURCES = \
 	src/lane.h \
 	src/metric.c \
 	src/metric.h \
+	src/name.c \
+	src/name.h \
+	src/negotiate.c \
+	src/negotiate.h \
 	src/number.c \
 	src/number.h \
 	src/number_table.h \

@@ -8,6 +8,7 @@
 #include "definition.h"
 #include "error.h"
 #include "escape.h"
+#include "name.h"
 #include "number.h"
 #include "text.h"
 

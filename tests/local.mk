@@ -29,10 +29,13 @@ unit_tests = \
 	tests/test_index \
 	tests/test_instrument \
 	tests/test_kinship \
+	tests/test_label_text \
 	tests/test_labels \
 	tests/test_lane \
 	tests/test_lines \
 	tests/test_metric \
+	tests/test_name \
+	tests/test_negotiate \
 	tests/test_number \
 	tests/test_part \
 	tests/test_process \

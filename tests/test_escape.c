@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests of escape: UTF-8 against a decoder and a guard page, names, escapes.
+ * Tests of escape: UTF-8 against a decoder and a guard page, escapes and back.
  */
 #include "escape.h"
 
@@ -12,8 +12,6 @@
 #include <sys/mman.h>
 
 #include <cmocka.h>
-
-#include <cprom.h>
 
 #define PAGE 4096
 
@@ -199,61 +197,6 @@ one_bad_byte_anywhere_spoils_a_text(void **state)
 	}
 }
 
-/* ---- names ------------------------------------------------------------------ */
-
-static bool
-metric_name(const char *name)
-{
-	return cpromi_metric_name_valid(at_guard(name, strlen(name) + 1));
-}
-
-static bool
-label_name(const char *name)
-{
-	return cpromi_label_name_valid(at_guard(name, strlen(name) + 1));
-}
-
-static void
-every_byte_is_legal_in_names_as_the_grammar_says(void **state)
-{
-	(void)state;
-	for (int c = 1; c < 256; c++) {
-		char first[] = {(char)c, 'x', '\0'}, second[] = {'x', (char)c, '\0'};
-		bool letter = c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-		bool digit = c >= '0' && c <= '9';
-
-		assert_int_equal(metric_name(first), letter || c == ':');
-		assert_int_equal(metric_name(second), letter || c == ':' || digit);
-		assert_int_equal(label_name(first), letter);
-		assert_int_equal(label_name(second), letter || digit);
-	}
-}
-
-static void
-no_name_and_the_empty_name_are_illegal(void **state)
-{
-	(void)state;
-	assert_false(cpromi_metric_name_valid(NULL));
-	assert_false(cpromi_label_name_valid(NULL));
-	assert_false(metric_name(""));
-	assert_false(label_name(""));
-}
-
-static void
-a_name_has_1024_bytes_at_most(void **state)
-{
-	char name[CPROM_MAX_NAME_BYTES + 2];
-
-	(void)state;
-	memset(name, 'n', sizeof(name));
-	name[CPROM_MAX_NAME_BYTES + 1] = '\0';
-	assert_false(metric_name(name));
-	assert_false(label_name(name));
-	name[CPROM_MAX_NAME_BYTES] = '\0';
-	assert_true(metric_name(name));
-	assert_true(label_name(name));
-}
-
 /* ---- escapes ---------------------------------------------------------------- */
 
 static void
@@ -299,6 +242,35 @@ an_escape_reads_its_bytes_and_no_further(void **state)
 }
 
 static void
+what_was_escaped_comes_back(void **state)
+{
+	static const char alphabet[] = "\\\"\nnab";
+	char text[6], escaped[12], back[12];
+
+	(void)state;
+	for (unsigned i = 0; i < 6 * 6 * 6 * 6 * 6 * 6; i++) {
+		size_t n = 0, length;
+
+		for (unsigned rest = i; n < sizeof(text); rest /= 6)
+			text[n++] = alphabet[rest % 6];
+		n = i % 7;
+		length = cpromi_escape(text, n, true, escaped);
+		assert_int_equal(cpromi_unescape(at_guard(escaped, length), length, back), n);
+		assert_memory_equal(back, text, n);
+	}
+}
+
+static void
+what_no_escape_makes_is_kept(void **state)
+{
+	char out[8];
+
+	(void)state;
+	assert_int_equal(cpromi_unescape(at_guard("\\t\\", 3), 3, out), 3);
+	assert_memory_equal(out, "\\t\\", 3);
+}
+
+static void
 text_is_plain_unless_one_of_its_bytes_is_not(void **state)
 {
 	char text[41];
@@ -330,11 +302,10 @@ main(void)
 		cmocka_unit_test(the_borders_of_unicode_are_where_its_table_3_7_has_them),
 		cmocka_unit_test(a_text_that_ends_inside_a_character_is_invalid_and_not_read_past),
 		cmocka_unit_test(one_bad_byte_anywhere_spoils_a_text),
-		cmocka_unit_test(every_byte_is_legal_in_names_as_the_grammar_says),
-		cmocka_unit_test(no_name_and_the_empty_name_are_illegal),
-		cmocka_unit_test(a_name_has_1024_bytes_at_most),
 		cmocka_unit_test(backslash_line_feed_and_quote_are_escaped_and_nothing_else),
 		cmocka_unit_test(an_escape_reads_its_bytes_and_no_further),
+		cmocka_unit_test(what_was_escaped_comes_back),
+		cmocka_unit_test(what_no_escape_makes_is_kept),
 	};
 
 	return cmocka_run_group_tests(tests, lay_guard_page, lift_guard_page);

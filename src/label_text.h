@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * label_text: the labels of a series as they are stored, `a="x",b="y"`, piece by piece.
+ *
+ * Values are between quotes and escaped. So is a name, if and only if it does not match
+ * [a-zA-Z_][a-zA-Z0-9_]*: `"dev.id"="nvme0"`.
+ */
+#ifndef CPROMI_LABEL_TEXT_H
+#define CPROMI_LABEL_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* A label as it is spelled, but for the quotes: cpromi_unescape() gives the bytes meant. */
+struct label_piece {
+	const char *name, *value;
+	size_t name_length, value_length;
+	bool quoted;  /* the name is */
+	bool escaped; /* there is a backslash in name or value */
+};
+
+/*
+ * Reads the label at p. Returns where the next one begins, which is end behind the last.
+ *
+ *	while (p < end)
+ *		p = cpromi_label_next(p, end, &label);
+ */
+const char *cpromi_label_next(const char *p, const char *end, struct label_piece *label);
+
+#endif
