@@ -303,6 +303,10 @@ typedef enum cprom_type {
 	CPROM_TYPE_HISTOGRAM,
 	CPROM_TYPE_SUMMARY,
 	CPROM_TYPE_UNTYPED,
+	CPROM_TYPE_UNKNOWN = CPROM_TYPE_UNTYPED, /* as OpenMetrics calls it */
+	CPROM_TYPE_INFO,
+	CPROM_TYPE_STATESET,
+	CPROM_TYPE_GAUGE_HISTOGRAM,
 } cprom_type;
 
 typedef struct cprom_collector_options {

@@ -10,7 +10,7 @@
  * The unit is a line. HELP texts that do not fit the memory are left out.
  */
 #include "error.h"
-#include "sample.h"
+#include "text.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -27,7 +27,8 @@ static struct dump {
 	cprom_registry *registry;
 	int fd;
 	uint64_t birth_limit;
-	size_t length; /* of bytes */
+	size_t length;        /* of bytes */
+	struct naming naming; /* of the family at hand */
 	char bytes[BUFFER_BYTES];
 	_Alignas(double) char samples[MAX_SAMPLES * SAMPLE_BYTES];
 } the_dump;
@@ -63,27 +64,31 @@ room(struct dump *d, size_t n)
 static bool
 dump_head(struct dump *d, const struct family *f)
 {
-	struct text_head head = cpromi_samples_head(f);
+	struct family_view v = cpromi_family_view(f);
 	char *p;
 
-	if (cpromi_text_head_bound(&head) > BUFFER_BYTES)
-		head.help_length = 0;
-	p = room(d, cpromi_text_head_bound(&head));
+	cpromi_naming_set(&d->naming, &v, &(struct format){.kind = FORMAT_TEXT});
+	if (cpromi_text_head_bound(&d->naming, &v) > BUFFER_BYTES)
+		v.help_length = 0;
+	p = room(d, cpromi_text_head_bound(&d->naming, &v));
 	if (p == NULL)
 		return false;
-	d->length = (size_t)(cpromi_text_head(p, &head) - d->bytes);
+	d->length = (size_t)(cpromi_text_head(p, &d->naming, &v) - d->bytes);
 	return true;
 }
 
+/* The i-th sample; extra, if it is not NULL, tells it apart. */
 static bool
-dump_line(struct dump *d, struct text_line *l, double value, const struct bound_text *extra)
+dump_line(struct dump *d, struct text_line *l, const struct samples *r, size_t i,
+	  const struct bound_text *extra)
 {
-	char *p = room(d, cpromi_samples_line_bound(l));
+	char *p = room(d, cpromi_text_sample_bound(l, r));
 
 	if (p == NULL)
 		return false;
-	l->value = value;
-	p = extra == NULL ? cpromi_text_line(p, l) : cpromi_text_samples(p, l, &value, extra, 1);
+	l->value = r->values[i];
+	p = extra == NULL ? cpromi_text_line(p, l)
+			  : cpromi_text_lines(p, l, &r->values[i], extra, 1);
 	d->length = (size_t)(p - d->bytes);
 	return true;
 }
@@ -97,15 +102,15 @@ dump_series(struct dump *d, const struct family *f, const struct series *s, bool
 	struct text_line l;
 	struct samples r;
 
-	cpromi_samples_read(&r, &s->handle, d->samples, max < MAX_SAMPLES ? max : MAX_SAMPLES);
+	cpromi_samples_read(&r, s, false, d->samples, max < MAX_SAMPLES ? max : MAX_SAMPLES);
 	if (r.count > 0 && !*head_shown && !dump_head(d, f))
 		return false;
 	*head_shown |= r.count > 0;
-	cpromi_samples_begin(&l, f->def, s);
+	cpromi_text_begin(&l, &d->naming, &r);
 	for (size_t i = 0, n = 0, k; i < r.count; i += n) {
-		n = cpromi_samples_alike(&l, f->shape, &r, i, &extras, &pid);
+		n = cpromi_text_alike(&l, &r, i, &extras, &pid);
 		for (k = 0; k < n; k++)
-			if (!dump_line(d, &l, r.values[i + k], extras == NULL ? NULL : extras + k))
+			if (!dump_line(d, &l, &r, i + k, extras == NULL ? NULL : extras + k))
 				return false;
 	}
 	return true;

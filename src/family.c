@@ -4,6 +4,7 @@
  */
 #include "family.h"
 
+#include "collision.h"
 #include "definition.h"
 #include "error.h"
 #include "registry.h"
@@ -16,44 +17,6 @@ family_at(uintptr_t word)
 	return (struct family *)(word & ~FAMILY_REMOVED);
 }
 
-/* ---- names ----------------------------------------------------------------- */
-
-/* What a type hangs on to its name: its samples' names. */
-static size_t
-suffixes_of(uint32_t type, const char *out[4])
-{
-	out[0] = "";
-	out[1] = "_sum";
-	out[2] = "_count";
-	out[3] = "_bucket";
-	return type == CPROM_TYPE_HISTOGRAM ? 4 : type == CPROM_TYPE_SUMMARY ? 3 : 1;
-}
-
-static bool
-same_joined(const char *a, const char *suffix_a, const char *b, const char *suffix_b)
-{
-	size_t na = strlen(a), nb = strlen(b);
-
-	if (na > nb)
-		return same_joined(b, suffix_b, a, suffix_a);
-	return memcmp(a, b, na) == 0 && strncmp(suffix_a, b + na, nb - na) == 0 &&
-	       strlen(suffix_a) >= nb - na && strcmp(suffix_a + (nb - na), suffix_b) == 0;
-}
-
-bool
-cpromi_names_collide(uint32_t type_a, const char *a, uint32_t type_b, const char *b)
-{
-	const char *suffixes_a[4], *suffixes_b[4];
-	size_t count_a = suffixes_of(type_a, suffixes_a);
-	size_t count_b = suffixes_of(type_b, suffixes_b);
-
-	for (size_t i = 0; i < count_a; i++)
-		for (size_t j = 0; j < count_b; j++)
-			if (same_joined(a, suffixes_a[i], b, suffixes_b[j]))
-				return true;
-	return false;
-}
-
 struct family *
 cpromi_family_colliding(struct cprom_registry *r, uint32_t type, const char *name)
 {
@@ -64,6 +27,25 @@ cpromi_family_colliding(struct cprom_registry *r, uint32_t type, const char *nam
 		    cpromi_names_collide(type, name, f->handle.type, f->def->name))
 			return f;
 	return NULL;
+}
+
+enum clash
+cpromi_family_note_clash(struct cprom_registry *r, uint32_t type, const char *name)
+{
+	struct family *f = family_at(load_acquire(&r->families));
+	enum clash found = CLASH_NONE;
+
+	for (; f != NULL; f = family_at(load_acquire(&f->next))) {
+		if (f->collect != NULL || cpromi_family_is_removed(f) ||
+		    !cpromi_names_clash(type, name, f->handle.type, f->def->name))
+			continue;
+		if (load_relaxed(&f->clashes) == 0)
+			found = CLASH_NEW;
+		else if (found == CLASH_NONE)
+			found = CLASH_NOTED;
+		store_relaxed(&f->clashes, 1);
+	}
+	return found;
 }
 
 /* ---- making ---------------------------------------------------------------- */
@@ -163,6 +145,7 @@ make(struct cprom_registry *r, const struct family_spec *spec, struct shape *sha
 	store_relaxed(&f->ticket, 0);
 	store_relaxed(&f->birth, 0);
 	store_relaxed(&f->released, 0);
+	store_relaxed(&f->clashes, 0);
 	store_relaxed(&f->live, 0);
 	f->maker = cpromi_kinship_stamp();
 	f->shape = shape;
@@ -205,6 +188,17 @@ compare(struct family *f, const struct family_spec *spec, const struct shape *sh
 				   cpromi_type_name(spec->shape.type), f->def->name,
 				   cpromi_type_name(f->handle.type));
 	return 0;
+}
+
+/* A family that is refused in the end may leave a mark: then the other is shown as unknown for nothing. */
+static void
+note_clash(struct family *f, struct family *other)
+{
+	if (f->collect != NULL || other->collect != NULL ||
+	    !cpromi_names_clash(f->handle.type, f->def->name, other->handle.type, other->def->name))
+		return;
+	store_relaxed(&f->clashes, 1);
+	store_relaxed(&other->clashes, 1);
 }
 
 /* Unlinks removed families behind *link; the word it ends with, the next living family. */
@@ -263,6 +257,7 @@ link_last(struct cprom_registry *r, struct family *f, const struct family_spec *
 				return NULL;
 			if (same)
 				return there;
+			note_clash(f, there);
 			link = &there->next;
 		} else {
 			/* The ticket is drawn after the end was seen: F1. */

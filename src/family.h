@@ -68,7 +68,9 @@ struct family {
 	struct index index;
 	region_ref self;
 	struct stamp maker; /* who registered it */
-	atomic_u32 live;    /* series in the index, the overflow series aside */
+	atomic_u32
+		clashes; /* 1: with another family's names, in OpenMetrics (collision.h); since registration */
+	atomic_u32 live; /* series in the index, the overflow series aside */
 	uint32_t max_series;
 	double (*callback)(void *arg);
 	void (*collect)(cprom_sink *out, void *arg);
@@ -76,7 +78,7 @@ struct family {
 	void *arg;
 };
 
-#define FAMILY_TYPES (CPROM_TYPE_UNTYPED + 1) /* 0 stands for collectors */
+#define FAMILY_TYPES (CPROM_TYPE_GAUGE_HISTOGRAM + 1) /* 0 stands for collectors */
 #define FAMILY_REMOVED ((uintptr_t)1)
 
 struct common_options {
@@ -169,10 +171,13 @@ cpromi_family_of(cprom_metric *m)
 							     : cpromi_family_of_only(h);
 }
 
-/* Do the samples of two families, or the names themselves, collide? */
-bool cpromi_names_collide(uint32_t type_a, const char *a, uint32_t type_b, const char *b);
-
 /* Does any family of the registry collide with this name? In an epoch. */
 struct family *cpromi_family_colliding(struct cprom_registry *r, uint32_t type, const char *name);
+
+/* Of a name that is not registered, with those that are, in OpenMetrics (collision.h). */
+enum clash { CLASH_NONE, CLASH_NOTED, CLASH_NEW };
+
+/* Notes it with those families; NEW if it was not noted with one of them. In an epoch. */
+enum clash cpromi_family_note_clash(struct cprom_registry *r, uint32_t type, const char *name);
 
 #endif

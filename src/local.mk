@@ -15,6 +15,8 @@ libcprom_la_SOURCES = \
 	src/clock.h \
 	src/collector.c \
 	src/collector.h \
+	src/collision.c \
+	src/collision.h \
 	src/counter.c \
 	src/default.c \
 	src/definition.c \
@@ -61,6 +63,8 @@ libcprom_la_SOURCES = \
 	src/lane.h \
 	src/metric.c \
 	src/metric.h \
+	src/naming.c \
+	src/naming.h \
 	src/name.c \
 	src/name.h \
 	src/negotiate.c \
@@ -68,11 +72,14 @@ libcprom_la_SOURCES = \
 	src/number.c \
 	src/number.h \
 	src/number_table.h \
+	src/openmetrics.c \
+	src/openmetrics.h \
 	src/part.c \
 	src/part.h \
 	src/platform.h \
 	src/process.c \
 	src/process.h \
+	src/put.h \
 	src/region.c \
 	src/region.h \
 	src/registry.c \

@@ -153,6 +153,21 @@ cpromi_i64_text(int64_t v, char *out)
 	return 1 + cpromi_u64_text(0 - (uint64_t)v, out + 1);
 }
 
+size_t
+cpromi_canonical_text(double v, char *out)
+{
+	size_t n = cpromi_double_text(v, out);
+
+	for (size_t i = 0; i < n; i++)
+		if (out[i] == '.' || out[i] == 'e' || out[i] == 'N') /* NaN too; Inf has an n */
+			return n;
+	if (out[n - 1] == 'f')
+		return n;
+	out[n] = '.';
+	out[n + 1] = '0';
+	return n + 2;
+}
+
 /* floor(log2(10^q)) for every q of the table; as below, >> rounds towards -∞. */
 static int
 log2_of_power(int q)

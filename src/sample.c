@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sample: the samples of a series: their values, read at once, and what each is called.
+ * sample: the values of a series, read at once, in the order in which every format shows them.
  */
 #include "sample.h"
 
 #include "clock.h"
-#include "definition.h"
-#include "number.h"
 #include "sketch.h"
-
-/* ---- values ---------------------------------------------------------------- */
 
 size_t
 cpromi_samples_count(const struct handle *h)
@@ -27,7 +23,7 @@ cpromi_samples_count(const struct handle *h)
 }
 
 static void
-histogram_values(const struct handle *h, double *out, uint64_t *words)
+histogram_values(struct samples *r, const struct handle *h, double *out, uint64_t *words)
 {
 	size_t n = h->chunk->shape->count + 1;
 	uint64_t *counts = words, total = 0;
@@ -38,10 +34,11 @@ histogram_values(const struct handle *h, double *out, uint64_t *words)
 		out[i] = (double)total;
 	}
 	out[n + 1] = (double)total;
+	r->told_apart = n;
 }
 
 static void
-summary_values(const struct handle *h, double *out, uint64_t *words)
+summary_values(struct samples *r, const struct handle *h, double *out, uint64_t *words)
 {
 	const struct shape *s = h->chunk->shape;
 
@@ -50,10 +47,11 @@ summary_values(const struct handle *h, double *out, uint64_t *words)
 					cpromi_monotonic_coarse_ns(), out);
 	cpromi_snapshot(h, &out[s->count], words, words + 1);
 	out[s->count + 1] = (double)words[0];
+	r->told_apart = s->count;
 }
 
 static void
-gauge_values(const struct handle *h, struct samples *r, double *out, struct part *parts)
+gauge_values(struct samples *r, const struct handle *h, double *out, struct part *parts)
 {
 	const struct shape *s = h->chunk->shape;
 
@@ -64,73 +62,42 @@ gauge_values(const struct handle *h, struct samples *r, double *out, struct part
 	r->count = cpromi_part_read(h, parts, r->count);
 	for (size_t i = 0; i < r->count; i++)
 		out[i] = parts[i].value;
-	if (cpromi_mode_is_all(s->mode))
+	if (cpromi_mode_is_all(s->mode)) {
 		r->parts = parts;
+		r->told_apart = r->count;
+	}
 }
 
 void
-cpromi_samples_read(struct samples *r, const struct handle *h, void *memory, size_t max)
+cpromi_samples_read(struct samples *r, const struct series *s, bool canonical, void *memory,
+		    size_t max)
 {
+	const struct handle *h = &s->handle;
+	const struct shape *shape = h->chunk->shape;
 	double *out = memory;
 	void *rest = out + max;
 
-	*r = (struct samples){max, out, NULL};
+	*r = (struct samples){
+		.type = h->type,
+		.count = max,
+		.values = out,
+		.bounds = shape->bounds,
+		.extras = canonical ? shape->canonical : shape->texts,
+		.labels = s->text->bytes,
+		.labels_length = s->text->length,
+	};
 	switch (h->type) {
 	case CPROM_TYPE_COUNTER:
 		out[0] = cprom_counter_value((const cprom_counter *)h);
 		break;
 	case CPROM_TYPE_GAUGE:
-		gauge_values(h, r, out, rest);
+		gauge_values(r, h, out, rest);
 		break;
 	case CPROM_TYPE_HISTOGRAM:
-		histogram_values(h, out, rest);
+		histogram_values(r, h, out, rest);
 		break;
 	case CPROM_TYPE_SUMMARY:
-		summary_values(h, out, rest);
+		summary_values(r, h, out, rest);
 		break;
 	}
-}
-
-/* ---- lines ----------------------------------------------------------------- */
-
-struct text_head
-cpromi_samples_head(const struct family *f)
-{
-	const struct definition *d = f->def;
-
-	return (struct text_head){d->name, d->help, d->name_length, d->help_length,
-				  cpromi_type_name(f->handle.type)};
-}
-
-/* pid="1234"; those that have no place of their own (part.h) are together "overflow". */
-static void
-spell_pid(struct bound_text *t, uint32_t pid)
-{
-	memcpy(t->text, "pid=\"overflow", 13);
-	t->length = (unsigned char)(pid == 0 ? 13 : 5 + cpromi_i64_text(pid, t->text + 5));
-	t->text[t->length++] = '"';
-}
-
-size_t
-cpromi_samples_alike(struct text_line *l, const struct shape *s, const struct samples *r, size_t i,
-		     const struct bound_text **extras, struct bound_text *pid)
-{
-	bool histogram = s->type == CPROM_TYPE_HISTOGRAM;
-	size_t bounded = s->count + histogram;
-
-	*extras = NULL;
-	if (i < bounded) {
-		l->suffix = "_bucket";
-		l->suffix_length = histogram ? 7 : 0;
-		*extras = s->texts + i;
-		return bounded - i;
-	}
-	if (s->snapshot) {
-		l->suffix = i == bounded ? "_sum" : "_count";
-		l->suffix_length = i == bounded ? 4 : 6;
-	} else if (r->parts != NULL) {
-		spell_pid(pid, r->parts[i].pid);
-		*extras = pid;
-	}
-	return 1;
 }

@@ -1,21 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sample: the samples of a series: their values, read at once, and what each is called.
+ * sample: the values of a series, read at once, in the order in which every format shows them.
  */
 #ifndef CPROMI_SAMPLE_H
 #define CPROMI_SAMPLE_H
 
 #include "part.h"
-#include "text.h"
 
 /*
- * One value per line, in the order of the lines. Of a gauge that shows the value of each
- * process, the processes, too.
+ * One value per line: first those that a bound, quantile, state or process tells apart, then
+ * sum and count. Counts of buckets are cumulative, up to that of +Inf.
  */
 struct samples {
+	uint32_t type;
 	size_t count;
+	size_t told_apart; /* so many of count */
 	const double *values;
-	const struct part *parts; /* NULL: there is nothing to tell them apart by */
+	const double *bounds;            /* of buckets but +Inf, or quantiles */
+	const struct bound_text *extras; /* the bounds, spelled as labels */
+	const struct lead *states;       /* of a stateset: `name="state"`; else NULL */
+	const struct part *parts;        /* of a gauge that shows each process'; else NULL */
+	const char *labels;              /* as they stand in a line */
+	size_t labels_length;
+	int64_t timestamp_ms; /* 0: none */
 };
 
 /* Memory that a sample takes while it is read: value, and part or two words of a snapshot. */
@@ -39,35 +46,11 @@ cpromi_samples_value(const struct handle *h)
 /* The most samples that the series can have now. */
 size_t cpromi_samples_count(const struct handle *h);
 
-/* Reads them, at most max, into memory of max times SAMPLE_BYTES, aligned as a double. */
-void cpromi_samples_read(struct samples *r, const struct handle *h, void *memory, size_t max);
-
-/* The family's HELP and TYPE. */
-struct text_head cpromi_samples_head(const struct family *f);
-
-/* A line of the series, but for what differs from line to line; and what it takes at most. */
-static inline void
-cpromi_samples_begin(struct text_line *l, const struct definition *d, const struct series *s)
-{
-	*l = (struct text_line){
-		.name = d->name,
-		.name_length = d->name_length,
-		.labels = s->text->bytes,
-		.labels_length = s->text->length,
-	};
-}
-
-static inline size_t
-cpromi_samples_line_bound(const struct text_line *l)
-{
-	return cpromi_text_line_bound(l) + sizeof("_bucket") + sizeof(struct bound_text);
-}
-
 /*
- * How many samples from the i-th on have the same name: its suffix is set in l. *extras is what
- * tells them apart, or NULL if there is one; a pid is spelled in *pid.
+ * Reads them, at most max, into memory of max times SAMPLE_BYTES, aligned as a double.
+ * Bounds are spelled as in the text format 0.0.4, or, if canonical, as in OpenMetrics.
  */
-size_t cpromi_samples_alike(struct text_line *l, const struct shape *s, const struct samples *r,
-			    size_t i, const struct bound_text **extras, struct bound_text *pid);
+void cpromi_samples_read(struct samples *r, const struct series *s, bool canonical, void *memory,
+			 size_t max);
 
 #endif

@@ -16,7 +16,8 @@
  */
 #include "definition.h"
 #include "error.h"
-#include "sample.h"
+#include "negotiate.h"
+#include "openmetrics.h"
 #include "sink.h"
 
 #include <errno.h>
@@ -24,6 +25,8 @@
 
 struct cprom_scrape {
 	cprom_registry *registry;
+	struct format format;
+	struct naming naming;  /* of the family at hand, once its head is shown */
 	uint64_t birth_limit;  /* what was born later is left out */
 	struct family *family; /* the one at hand, or the last one; a hint between reads */
 	uint64_t ticket;       /* its position */
@@ -95,63 +98,57 @@ note_family(cprom_scrape *s, const struct family *f)
 static bool
 show_head(cprom_scrape *s, struct target *t)
 {
-	struct text_head head = cpromi_samples_head(s->family);
-	char *p = place_for(s, t, cpromi_text_head_bound(&head));
+	struct family_view v = cpromi_family_view(s->family);
+	char *p;
 
+	cpromi_naming_set(&s->naming, &v, &s->format);
+	p = place_for(s, t, cpromi_text_head_bound(&s->naming, &v));
 	if (p == NULL || !note_family(s, s->family))
 		return false;
-	advance_to(s, t, p, cpromi_text_head(p, &head));
+	advance_to(s, t, p, cpromi_openmetrics_or_text_head(p, &s->naming, &v));
 	s->head_shown = true;
 	return true;
 }
 
-/* A place for lines of at most n bytes, behind the family's head if they are the first. */
-static inline char *
-begin_lines(cprom_scrape *s, struct target *t, size_t n)
+static inline bool
+show_first_head(cprom_scrape *s, struct target *t)
 {
-	if (UNLIKELY(!s->head_shown) && !show_head(s, t))
-		return NULL;
-	return place_for(s, t, n);
+	return LIKELY(s->head_shown) || show_head(s, t);
 }
 
 /* A series that has one sample. */
 static enum step
 show_value(cprom_scrape *s, struct target *t, const struct series *series, double value)
 {
-	const struct definition *d = s->family->def;
-	char *p = begin_lines(s, t, cpromi_text_value_bound(d, series->text));
+	char *p;
 
+	if (!show_first_head(s, t))
+		return STEP_NO_MEMORY;
+	p = place_for(s, t, cpromi_text_value_bound(&s->naming, series->text));
 	if (UNLIKELY(p == NULL))
 		return STEP_NO_MEMORY;
-	advance_to(s, t, p, cpromi_text_value(p, d, series->text, value));
+	advance_to(s, t, p, cpromi_text_value(p, &s->naming, series->text, value));
 	return STEP_WENT_ON;
 }
 
-/* The lines of a series as it was read: those of one name together. */
+/* The lines of a series as it was read. */
 static enum step
-show_samples(cprom_scrape *s, struct target *t, const struct series *series,
-	     const struct samples *r)
+show_samples(cprom_scrape *s, struct target *t, struct samples *r)
 {
-	const struct bound_text *extras;
-	struct bound_text pid;
 	struct text_line l;
-	char *begin, *p;
+	char *p;
 
 	if (r->count == 0)
 		return STEP_WENT_ON;
-	cpromi_samples_begin(&l, s->family->def, series);
-	begin = p = begin_lines(s, t, r->count * cpromi_samples_line_bound(&l));
+	if (!show_first_head(s, t))
+		return STEP_NO_MEMORY;
+	if (s->naming.openmetrics)
+		cpromi_openmetrics_trim(r);
+	cpromi_text_begin(&l, &s->naming, r);
+	p = place_for(s, t, r->count * cpromi_text_sample_bound(&l, r));
 	if (UNLIKELY(p == NULL))
 		return STEP_NO_MEMORY;
-	for (size_t i = 0, n; i < r->count; i += n) {
-		n = cpromi_samples_alike(&l, s->family->shape, r, i, &extras, &pid);
-		l.value = r->values[i];
-		if (extras == NULL)
-			p = cpromi_text_line(p, &l);
-		else
-			p = cpromi_text_samples(p, &l, r->values + i, extras, n);
-	}
-	advance_to(s, t, begin, p);
+	advance_to(s, t, p, cpromi_text_samples(p, &l, r));
 	return STEP_WENT_ON;
 }
 
@@ -166,8 +163,8 @@ show_all_samples(cprom_scrape *s, struct target *t, const struct series *series)
 	memory = cpromi_buffer_room(&s->values, count * SAMPLE_BYTES);
 	if (UNLIKELY(memory == NULL))
 		return STEP_NO_MEMORY;
-	cpromi_samples_read(&r, &series->handle, memory, count);
-	return show_samples(s, t, series, &r);
+	cpromi_samples_read(&r, series, s->format.kind == FORMAT_OPENMETRICS, memory, count);
+	return show_samples(s, t, &r);
 }
 
 static enum step
@@ -262,7 +259,7 @@ run_user_code(cprom_scrape *s, struct target *t)
 	enum step done = STEP_WENT_ON;
 
 	if (f->collect != NULL) {
-		cpromi_sink_run(s->registry, f, &s->pending, &s->names);
+		cpromi_sink_run(s->registry, &s->format, f, &s->pending, &s->names);
 	} else {
 		double value = f->callback(f->arg);
 
@@ -310,6 +307,15 @@ walk(cprom_scrape *s, struct target *t)
 	return done;
 }
 
+/* Only now: what is cut short must not look complete. */
+static bool
+end_page(cprom_scrape *s)
+{
+	return s->format.kind != FORMAT_OPENMETRICS ||
+	       cpromi_buffer_add(&s->pending, CPROMI_OPENMETRICS_END,
+				 strlen(CPROMI_OPENMETRICS_END));
+}
+
 ssize_t
 cprom_scrape_read(cprom_scrape *s, void *buf, size_t n)
 {
@@ -327,6 +333,8 @@ cprom_scrape_read(cprom_scrape *s, void *buf, size_t n)
 		done = walk(s, &t);
 		if (done == STEP_USER_CODE)
 			done = run_user_code(s, &t);
+		if (done == STEP_END && !end_page(s))
+			done = STEP_NO_MEMORY;
 		s->at_end = done == STEP_END;
 		s->failed = done == STEP_NO_MEMORY;
 		take_pending(s, &t);
@@ -342,7 +350,6 @@ cprom_scrape_open(cprom_registry *from, const char *accept)
 	cprom_registry *r = cpromi_registry_or_default(from);
 	cprom_scrape *s;
 
-	(void)accept; /* whatever is asked for, there is one format */
 	if (r == NULL)
 		return NULL;
 	s = calloc(1, sizeof(*s));
@@ -351,6 +358,9 @@ cprom_scrape_open(cprom_registry *from, const char *accept)
 		return NULL;
 	}
 	s->registry = r;
+	s->format = cpromi_negotiate(accept);
+	if (s->format.kind == FORMAT_PROTOBUF)
+		s->format.kind = FORMAT_TEXT; /* as long as there is no encoder */
 	/* Acquire: a series born later was inserted after this. Pairs with the births. */
 	s->birth_limit = load_acquire(&r->births);
 	s->last_collector = load_relaxed(&r->last_collector); /* set before the births */
@@ -360,8 +370,9 @@ cprom_scrape_open(cprom_registry *from, const char *accept)
 const char *
 cprom_scrape_content_type(const cprom_scrape *s)
 {
-	(void)s;
-	return CPROMI_TEXT_CONTENT_TYPE;
+	static const struct format fallback = {.kind = FORMAT_TEXT};
+
+	return cpromi_format_content_type(s == NULL ? &fallback : &s->format);
 }
 
 void

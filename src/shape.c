@@ -22,13 +22,15 @@ has_key(const struct shape *s, const struct shape_key *key)
 		memcmp(s->bounds, key->bounds.items, s->count * sizeof(double)) == 0);
 }
 
-static void
-spell_bound(struct bound_text *t, const char *label, double bound)
+void
+cpromi_bound_spell(struct bound_text *t, uint32_t type, double bound, bool canonical)
 {
+	const char *label = type == CPROM_TYPE_SUMMARY ? "quantile=\"" : "le=\"";
 	size_t n = strlen(label);
 
 	memcpy(t->text, label, n);
-	n += cpromi_double_text(bound, t->text + n);
+	n += canonical ? cpromi_canonical_text(bound, t->text + n)
+		       : cpromi_double_text(bound, t->text + n);
 	t->text[n++] = '"';
 	t->length = (unsigned char)n;
 }
@@ -39,28 +41,35 @@ bounds_bytes(size_t count)
 	return (count + BOUNDS_AT_ONCE) * sizeof(double);
 }
 
+/* Lines that a bound tells apart. */
+static size_t
+bound_lines(const struct shape *s)
+{
+	return s->count + (s->type == CPROM_TYPE_HISTOGRAM);
+}
+
 static bool
 copy_bounds(struct shape *s, const struct shape_key *key)
 {
-	bool histogram = key->type == CPROM_TYPE_HISTOGRAM;
-	const char *label = histogram ? "le=\"" : "quantile=\"";
-	size_t lines = key->bounds.count + histogram;
 	double *bounds = cpromi_region_alloc(s->region, bounds_bytes(key->bounds.count));
-	struct bound_text *texts = cpromi_region_alloc(s->region, lines * sizeof(*texts));
+	struct bound_text *texts;
+	size_t lines;
 
 	s->bounds = bounds;
-	s->texts = texts;
 	s->count = key->bounds.count;
+	lines = bound_lines(s);
+	s->texts = texts = cpromi_region_alloc(s->region, 2 * lines * sizeof(*texts));
 	if (bounds == NULL || texts == NULL)
 		return false;
-	for (size_t i = 0; i < s->count; i++) {
+	for (size_t i = 0; i < s->count; i++)
 		bounds[i] = key->bounds.items[i];
-		spell_bound(&texts[i], label, bounds[i]);
-	}
 	for (size_t i = 0; i < BOUNDS_AT_ONCE; i++)
 		bounds[s->count + i] = __builtin_inf();
-	if (histogram)
-		spell_bound(&texts[s->count], label, __builtin_inf());
+	for (size_t i = 0; i < lines; i++) {
+		cpromi_bound_spell(&texts[i], s->type, bounds[i], false);
+		cpromi_bound_spell(&texts[lines + i], s->type, bounds[i], true);
+	}
+	s->canonical = texts + lines;
 	return true;
 }
 
@@ -87,8 +96,7 @@ drop_parts(struct shape *s)
 	struct region *r = s->region;
 
 	cpromi_region_free(r, (void *)s->bounds, bounds_bytes(s->count));
-	cpromi_region_free(r, (void *)s->texts,
-			   (s->count + (s->type == CPROM_TYPE_HISTOGRAM)) * sizeof(*s->texts));
+	cpromi_region_free(r, (void *)s->texts, 2 * bound_lines(s) * sizeof(*s->texts));
 	cpromi_region_free(r, s->none, NONE_BYTES);
 	cpromi_region_free(r, s, sizeof(*s));
 }

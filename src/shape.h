@@ -58,6 +58,9 @@ struct bound_text {
 	char text[39];
 };
 
+/* Of a histogram or a summary; canonical as OpenMetrics wants it: le="1.0". */
+void cpromi_bound_spell(struct bound_text *t, uint32_t type, double bound, bool canonical);
+
 struct shape {
 	struct shape *next; /* the registry's list, only ever prepended to */
 	struct region *region;
@@ -84,6 +87,7 @@ struct shape {
 	size_t count;                   /* bounds */
 	const double *bounds;           /* behind the last one are BOUNDS_AT_ONCE of +Inf */
 	const struct bound_text *texts; /* count of them, and for a histogram le="+Inf" */
+	const struct bound_text *canonical; /* as many */
 };
 
 struct chunk {

@@ -5,12 +5,12 @@
 #include "sink.h"
 
 #include "bounds.h"
+#include "collision.h"
 #include "definition.h"
 #include "error.h"
 #include "escape.h"
 #include "name.h"
-#include "number.h"
-#include "text.h"
+#include "openmetrics.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -49,6 +49,60 @@ is_emitted(const struct buffer *names, uint32_t type, const char *name)
 	return false;
 }
 
+static bool
+is_clashing(const struct buffer *names, uint32_t type, const char *name)
+{
+	for (size_t i = 0; i < names->length; i += 1 + strlen(names->bytes + i + 1) + 1)
+		if (cpromi_names_clash(type, name, (unsigned char)names->bytes[i],
+				       names->bytes + i + 1))
+			return true;
+	return false;
+}
+
+static enum clash
+clash_with_registered(cprom_registry *r, uint32_t type, const char *name)
+{
+	struct epoch_guard g;
+	enum clash found;
+
+	if (!cpromi_epoch_enter(&r->epoch, &g))
+		return CLASH_NEW;
+	found = cpromi_family_note_clash(r, type, name);
+	cpromi_epoch_leave(&g);
+	return found;
+}
+
+/*
+ * A counter or an info gives way to the name that it clashes with (naming.c). Another type
+ * cannot: it is refused if what it clashes with may be in the page by its short name.
+ */
+static bool
+may_stand(cprom_sink *out, cprom_type type, const char *name)
+{
+	enum clash registered = clash_with_registered(out->registry, type, name);
+	bool emitted = is_clashing(out->names, type, name);
+
+	out->clashes = registered != CLASH_NONE || emitted;
+	return out->format->kind != FORMAT_OPENMETRICS || type == CPROM_TYPE_COUNTER ||
+	       type == CPROM_TYPE_INFO || !(emitted || registered == CLASH_NEW);
+}
+
+static struct family_view
+view_of(const cprom_sink *out)
+{
+	struct family_view v = {
+		.name = out->head.bytes,
+		.name_length = strlen(out->head.bytes),
+		.unit = "",
+		.type = out->type,
+		.clashes = out->clashes,
+	};
+
+	v.help = v.name + v.name_length + 1;
+	v.help_length = strlen(v.help);
+	return v;
+}
+
 /* A large table is not cleared for each of many small families that follow. */
 static void
 forget_sets(cprom_sink *out)
@@ -73,7 +127,8 @@ check_family(cprom_sink *out, cprom_type type, const char *name, const char *hel
 	else if (help == NULL || !cpromi_utf8_valid(help, strlen(help)))
 		cpromi_fail(EINVAL, "%s: the help text is %s", name,
 			    help == NULL ? "missing" : "not UTF-8");
-	else if (is_registered(out->registry, type, name) || is_emitted(out->names, type, name)) {
+	else if (is_registered(out->registry, type, name) || is_emitted(out->names, type, name) ||
+		 !may_stand(out, type, name)) {
 		cpromi_fail(EEXIST, "%s is in the page already", name);
 		return refuse(out, SELF_SAMPLES_DUPLICATE);
 	} else
@@ -85,6 +140,7 @@ int
 cprom_sink_family(cprom_sink *out, cprom_type type, const char *name, const char *help)
 {
 	char tag = (char)type;
+	struct family_view view;
 
 	if (out == NULL)
 		return cpromi_fail(EINVAL, "the sink is NULL");
@@ -100,7 +156,11 @@ cprom_sink_family(cprom_sink *out, cprom_type type, const char *name, const char
 		    cpromi_buffer_add(&out->head, help, strlen(help) + 1) &&
 		    cpromi_buffer_add(out->names, &tag, 1) &&
 		    cpromi_buffer_add(out->names, name, strlen(name) + 1);
-	return out->open ? 0 : cpromi_fail(ENOMEM, "%s: no memory for it in this scrape", name);
+	if (!out->open)
+		return cpromi_fail(ENOMEM, "%s: no memory for it in this scrape", name);
+	view = view_of(out);
+	cpromi_naming_set(&out->naming, &view, out->format);
+	return 0;
 }
 
 /* ---- labels ---------------------------------------------------------------- */
@@ -300,68 +360,102 @@ enter_labels(cprom_sink *out, cprom_strings labels, size_t *length)
 static void
 show_head(cprom_sink *out)
 {
-	struct text_head h = {.name = out->head.bytes,
-			      .name_length = strlen(out->head.bytes),
-			      .type = cpromi_type_name(out->type)};
+	struct family_view v = view_of(out);
 	char *p;
 
 	if (out->shown)
 		return;
-	h.help = h.name + h.name_length + 1;
-	h.help_length = strlen(h.help);
-	p = cpromi_buffer_room(out->spool, cpromi_text_head_bound(&h));
+	p = cpromi_buffer_room(out->spool, cpromi_text_head_bound(&out->naming, &v));
 	if (p != NULL)
-		out->spool->length = (size_t)(cpromi_text_head(p, &h) - out->spool->bytes);
+		out->spool->length = (size_t)(cpromi_openmetrics_or_text_head(p, &out->naming, &v) -
+					      out->spool->bytes);
 	out->shown = true;
 }
 
-/* One line; extra_label is NULL, "le" or "quantile". */
-static void
-line(cprom_sink *out, struct text_line *l, const char *suffix, double value,
-     const char *extra_label, double extra)
+static size_t
+sample_count(const cprom_sink *out, const cprom_sample *s)
 {
-	char bound[16 + CPROMI_NUMBER_MAX];
-	char *p;
-
-	l->suffix = suffix;
-	l->suffix_length = strlen(suffix);
-	l->value = value;
-	l->extra = bound;
-	l->extra_length = 0;
-	if (extra_label != NULL) {
-		p = bound + strlen(extra_label);
-		memcpy(bound, extra_label, strlen(extra_label));
-		memcpy(p, "=\"", 2);
-		p += 2 + cpromi_double_text(extra, p + 2);
-		*p++ = '"';
-		l->extra_length = (size_t)(p - bound);
+	switch (out->type) {
+	case CPROM_TYPE_HISTOGRAM:
+	case CPROM_TYPE_GAUGE_HISTOGRAM:
+		return s->bounds.count + 3; /* +Inf, sum, count */
+	case CPROM_TYPE_SUMMARY:
+		return s->quantiles.count + 2;
+	default:
+		return 1;
 	}
-	p = cpromi_buffer_room(out->spool, cpromi_text_line_bound(l));
-	if (p != NULL)
-		out->spool->length = (size_t)(cpromi_text_line(p, l) - out->spool->bytes);
 }
 
+/* The values in the order of lines; the total of counts. */
 static void
-histogram_lines(cprom_sink *out, struct text_line *l, const cprom_sample *s)
+copy_values(const cprom_sink *out, const cprom_sample *s, size_t count, double *values)
 {
 	uint64_t total = 0;
 
-	for (size_t i = 0; i <= s->bounds.count; i++) {
-		total += s->counts[i];
-		line(out, l, "_bucket", (double)total, "le",
-		     i < s->bounds.count ? s->bounds.items[i] : __builtin_inf());
+	if (count == 1) {
+		values[0] = s->value;
+		return;
 	}
-	line(out, l, "_sum", s->sum, NULL, 0);
-	line(out, l, "_count", (double)total, NULL, 0);
+	for (size_t i = 0; i < count - 2; i++) {
+		if (out->type == CPROM_TYPE_SUMMARY) {
+			values[i] = s->values[i];
+		} else {
+			total += s->counts[i];
+			values[i] = (double)total;
+		}
+	}
+	values[count - 2] = s->sum;
+	values[count - 1] = (double)(out->type == CPROM_TYPE_SUMMARY ? s->count : total);
 }
 
 static void
-summary_lines(cprom_sink *out, struct text_line *l, const cprom_sample *s)
+spell_bounds(const cprom_sink *out, const struct samples *r, size_t count, struct bound_text *texts)
 {
-	for (size_t i = 0; i < s->quantiles.count; i++)
-		line(out, l, "", s->values[i], "quantile", s->quantiles.items[i]);
-	line(out, l, "_sum", s->sum, NULL, 0);
-	line(out, l, "_count", (double)s->count, NULL, 0);
+	for (size_t i = 0; i < r->told_apart; i++)
+		cpromi_bound_spell(&texts[i], out->type, i < count ? r->bounds[i] : __builtin_inf(),
+				   out->naming.openmetrics);
+}
+
+/* In the scratch memory of the sink; false without memory. */
+static bool
+read_sample(cprom_sink *out, const cprom_sample *s, struct samples *r)
+{
+	size_t count = sample_count(out, s);
+	cprom_doubles bounds = out->type == CPROM_TYPE_SUMMARY ? s->quantiles : s->bounds;
+	double *values;
+
+	out->scratch.length = 0;
+	values = (double *)cpromi_buffer_room(&out->scratch,
+					      count * (sizeof(double) + sizeof(struct bound_text)));
+	if (values == NULL)
+		return false;
+	*r = (struct samples){
+		.type = out->type,
+		.count = count,
+		.told_apart = count == 1 ? 0 : count - 2,
+		.values = values,
+		.bounds = bounds.items,
+		.extras = (struct bound_text *)(values + count),
+		.timestamp_ms = s->timestamp_ms,
+	};
+	copy_values(out, s, count, values);
+	spell_bounds(out, r, bounds.count, (struct bound_text *)(values + count));
+	return true;
+}
+
+static void
+show_sample(cprom_sink *out, struct samples *r)
+{
+	struct text_line l;
+	char *p;
+
+	show_head(out);
+	if (out->naming.openmetrics)
+		cpromi_openmetrics_trim(r);
+	cpromi_text_begin(&l, &out->naming, r);
+	p = cpromi_buffer_room(out->spool, r->count * cpromi_text_sample_bound(&l, r));
+	if (p != NULL)
+		out->spool->length = (size_t)(cpromi_text_samples(p, &l, r) - out->spool->bytes);
 }
 
 /* Takes s->bounds by copy: a last +Inf is taken off. */
@@ -388,23 +482,13 @@ check_sample(const cprom_sink *out, cprom_sample *s)
 	return 0;
 }
 
-static void
-sample_lines(cprom_sink *out, struct text_line *l, const cprom_sample *s)
-{
-	show_head(out);
-	if (out->type == CPROM_TYPE_HISTOGRAM)
-		histogram_lines(out, l, s);
-	else if (out->type == CPROM_TYPE_SUMMARY)
-		summary_lines(out, l, s);
-	else
-		line(out, l, "", s->value, NULL, 0);
-}
-
 int
 cprom_sink_add(cprom_sink *out, const cprom_sample *from)
 {
-	struct text_line l = {0};
+	struct samples r;
 	cprom_sample s = {0};
+	const char *labels;
+	size_t length;
 
 	if (out == NULL || from == NULL || from->size < offsetof(cprom_sample, labels) ||
 	    from->size > 4096)
@@ -416,15 +500,16 @@ cprom_sink_add(cprom_sink *out, const cprom_sample *from)
 	memcpy(&s, from, from->size < sizeof(s) ? from->size : sizeof(s));
 	if (check_sample(out, &s) == -1 || check_labels(out, s.labels) == -1)
 		return refuse(out, SELF_SAMPLES_INVALID);
-	l.labels = enter_labels(out, s.labels, &l.labels_length);
-	if (l.labels == NULL)
+	labels = enter_labels(out, s.labels, &length);
+	if (labels == NULL)
 		return errno == EEXIST ? refuse(out, SELF_SAMPLES_DUPLICATE) : -1;
-	l.name = out->head.bytes;
-	l.name_length = strlen(l.name);
-	l.timestamp_ms = s.timestamp_ms;
-	sample_lines(out, &l, &s);
-	return out->spool->failed
-		       ? cpromi_fail(ENOMEM, "%s: no memory for it in this scrape", l.name)
+	if (read_sample(out, &s, &r)) {
+		r.labels = labels;
+		r.labels_length = length;
+		show_sample(out, &r);
+	}
+	return out->spool->failed || out->scratch.failed
+		       ? cpromi_fail(ENOMEM, "%s: no memory for it in this scrape", out->head.bytes)
 		       : 0;
 }
 
@@ -440,16 +525,19 @@ cprom_sink_fail(cprom_sink *out, const char *why)
 /* ---- running --------------------------------------------------------------- */
 
 void
-cpromi_sink_run(cprom_registry *r, struct family *f, struct buffer *spool, struct buffer *names)
+cpromi_sink_run(cprom_registry *r, const struct format *format, struct family *f,
+		struct buffer *spool, struct buffer *names)
 {
 	cprom_sink out = {.registry = r,
+			  .format = format,
 			  .spool = spool,
 			  .names = names,
 			  .spool_start = spool->length,
 			  .names_start = names->length};
 
 	f->collect(&out, f->arg);
-	if (out.failed || spool->failed || names->failed || out.head.failed || out.labels.failed) {
+	if (out.failed || spool->failed || names->failed || out.head.failed || out.labels.failed ||
+	    out.scratch.failed) {
 		cpromi_registry_count(r, SELF_COLLECTORS_FAILED);
 		spool->length = out.spool_start;
 		names->length = out.names_start;
@@ -457,5 +545,6 @@ cpromi_sink_run(cprom_registry *r, struct family *f, struct buffer *spool, struc
 	}
 	cpromi_buffer_free(&out.head);
 	cpromi_buffer_free(&out.labels);
+	cpromi_buffer_free(&out.scratch);
 	free(out.sets);
 }

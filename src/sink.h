@@ -9,6 +9,7 @@
 #define CPROMI_SINK_H
 
 #include "buffer.h"
+#include "naming.h"
 #include "registry.h"
 
 /* Label sets of the family at hand, to find one that is there twice: open addressing. */
@@ -19,6 +20,7 @@ struct label_set {
 
 struct cprom_sink {
 	cprom_registry *registry;
+	const struct format *format;
 	struct buffer *spool; /* where lines go */
 	struct buffer *names; /* of this scrape's families of collectors: type, name, NUL */
 	size_t spool_start;   /* where this collector's output begins, */
@@ -26,16 +28,19 @@ struct cprom_sink {
 	bool failed;
 	/* The family at hand. */
 	cprom_type type;
-	bool open;            /* it is valid: samples are taken */
-	bool shown;           /* its head is in the spool */
-	struct buffer head;   /* name, NUL, help, NUL */
-	struct buffer labels; /* label texts of its samples */
+	bool open;          /* it is valid: samples are taken */
+	bool shown;         /* its head is in the spool */
+	struct buffer head; /* name, NUL, help, NUL */
+	struct naming naming;
+	bool clashes;          /* as in struct family */
+	struct buffer scratch; /* values and bounds of a sample */
+	struct buffer labels;  /* label texts of its samples */
 	struct label_set *sets;
 	size_t set_count, set_capacity; /* capacity: a power of two */
 };
 
 /* Runs the collector into the scrape's buffers. Not in an epoch: it is user code. */
-void cpromi_sink_run(cprom_registry *r, struct family *f, struct buffer *spool,
-		     struct buffer *names);
+void cpromi_sink_run(cprom_registry *r, const struct format *format, struct family *f,
+		     struct buffer *spool, struct buffer *names);
 
 #endif

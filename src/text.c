@@ -1,96 +1,41 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * text: the Prometheus text exposition format 0.0.4.
+ * text: lines of the Prometheus text exposition formats; heads of version 0.0.4.
  */
 #include "text.h"
 
 #include "escape.h"
-#include "number.h"
-#include "platform.h"
+#include "put.h"
 
-#include <string.h>
-
-static inline void
-put_16(char *p, const char *bytes)
-{
-	memcpy(p, bytes, 16);
-}
-
-static char *
-put_long(char *p, const char *bytes, size_t n)
-{
-	for (size_t i = 0; i + 16 <= n; i += 16)
-		put_16(p + i, bytes + i);
-	put_16(p + n - 16, bytes + n - 16);
-	return p + n;
-}
-
-/*
- * memcpy() for the pieces that a line is made of: here a call costs more than the copy. Two
- * copies from either end overlap as the length wants it.
- */
-static inline char *
-put(char *p, const char *bytes, size_t n)
-{
-	if (n > 64)
-		return put_long(p, bytes, n);
-	if (n >= 16) {
-		put_16(p, bytes);
-		if (n > 32) {
-			put_16(p + 16, bytes + 16);
-			put_16(p + n - 32, bytes + n - 32);
-		}
-		put_16(p + n - 16, bytes + n - 16);
-	} else if (n >= 8) {
-		memcpy(p, bytes, 8);
-		memcpy(p + n - 8, bytes + n - 8, 8);
-	} else if (n >= 4) {
-		memcpy(p, bytes, 4);
-		memcpy(p + n - 4, bytes + n - 4, 4);
-	} else {
-		for (size_t i = 0; i < n; i++)
-			p[i] = bytes[i];
-	}
-	return p + n;
-}
-
-static inline char *
-put_string(char *p, const char *text)
-{
-	return put(p, text, strlen(text));
-}
-
-size_t
-cpromi_text_head_bound(const struct text_head *h)
-{
-	return 2 * h->name_length + 2 * h->help_length + 64;
-}
+/* ---- heads ----------------------------------------------------------------- */
 
 char *
-cpromi_text_head(char *p, const struct text_head *h)
+cpromi_text_head(char *p, const struct naming *n, const struct family_view *v)
 {
-	p = put_string(p, "# HELP ");
-	p = put(p, h->name, h->name_length);
+	p = cpromi_put_string(p, "# HELP ");
+	p = cpromi_put(p, n->name, n->family_length);
 	*p++ = ' ';
-	p += cpromi_escape(h->help, h->help_length, false, p);
-	p = put_string(p, "\n# TYPE ");
-	p = put(p, h->name, h->name_length);
+	p += cpromi_escape(v->help, v->help_length, false, p);
+	p = cpromi_put_string(p, "\n# TYPE ");
+	p = cpromi_put(p, n->name, n->family_length);
 	*p++ = ' ';
-	p = put_string(p, h->type);
+	p = cpromi_put_string(p, cpromi_naming_type(n));
 	*p++ = '\n';
 	return p;
 }
+
+/* ---- lines ----------------------------------------------------------------- */
 
 /* Up to where the extra label goes, or else the value. */
 static inline char *
 put_front(char *p, const struct text_line *l, bool extra)
 {
-	p = put(p, l->name, l->name_length);
+	p = cpromi_put(p, l->name, l->name_length);
 	if (l->suffix_length > 0)
-		p = put(p, l->suffix, l->suffix_length);
+		p = cpromi_put(p, l->suffix, l->suffix_length);
 	if (l->labels_length > 0) {
 		*p++ = '{';
-		p = put(p, l->labels, l->labels_length);
+		p = cpromi_put(p, l->labels, l->labels_length);
 		*p = ',';
 		p += extra;
 	} else if (extra) {
@@ -108,26 +53,46 @@ put_value(char *p, bool braces, double value)
 	return p + cpromi_double_text(value, p);
 }
 
-char *
-cpromi_text_line(char *p, const struct text_line *l)
+/* Milliseconds, or seconds with as many places as it takes. */
+static NOINLINE char *
+put_timestamp(char *p, int64_t ms, bool seconds)
 {
-	p = put_front(p, l, l->extra_length > 0);
-	p = put(p, l->extra, l->extra_length);
-	p = put_value(p, l->labels_length + l->extra_length > 0, l->value);
-	if (l->timestamp_ms != 0) {
-		*p++ = ' ';
-		p += cpromi_i64_text(l->timestamp_ms, p);
-	}
+	*p++ = ' ';
+	if (!seconds)
+		return p + cpromi_i64_text(ms, p);
+	p += cpromi_i64_text(ms / 1000, p);
+	if (ms % 1000 == 0)
+		return p;
+	*p++ = '.';
+	for (int64_t left = ms % 1000 * 10, unit = 1000; unit > 1; unit /= 10, left %= unit * 10)
+		*p++ = (char)('0' + left / unit);
+	return p;
+}
+
+static inline char *
+end_line(char *p, const struct text_line *l)
+{
+	if (UNLIKELY(l->timestamp_ms != 0))
+		p = put_timestamp(p, l->timestamp_ms, l->openmetrics);
 	*p++ = '\n';
 	return p;
 }
 
 char *
-cpromi_text_value(char *p, const struct definition *d, const struct text *labels, double value)
+cpromi_text_line(char *p, const struct text_line *l)
+{
+	p = put_front(p, l, l->extra_length > 0);
+	p = cpromi_put(p, l->extra, l->extra_length);
+	p = put_value(p, l->labels_length + l->extra_length > 0, l->value);
+	return end_line(p, l);
+}
+
+char *
+cpromi_text_value(char *p, const struct naming *n, const struct text *labels, double value)
 {
 	const struct text_line l = {
-		.name = d->name,
-		.name_length = d->name_length,
+		.name = n->name,
+		.name_length = n->name_length,
 		.labels = labels->bytes,
 		.labels_length = labels->length,
 	};
@@ -138,8 +103,8 @@ cpromi_text_value(char *p, const struct definition *d, const struct text *labels
 }
 
 char *
-cpromi_text_samples(char *p, const struct text_line *l, const double *values,
-		    const struct bound_text *extras, size_t n)
+cpromi_text_lines(char *p, const struct text_line *l, const double *values,
+		  const struct bound_text *extras, size_t n)
 {
 	const char *front = p;
 	size_t length;
@@ -147,11 +112,106 @@ cpromi_text_samples(char *p, const struct text_line *l, const double *values,
 	p = put_front(p, l, true);
 	length = (size_t)(p - front);
 	for (size_t i = 0;;) {
-		p = put(p, extras[i].text, extras[i].length);
-		p = put_value(p, true, values[i]);
-		*p++ = '\n';
+		p = cpromi_put(p, extras[i].text, extras[i].length);
+		p = end_line(put_value(p, true, values[i]), l);
 		if (++i == n)
 			return p;
-		p = put(p, front, length); /* in one piece, and it is in the cache */
+		p = cpromi_put(p, front, length); /* in one piece, and it is in the cache */
 	}
+}
+
+/* ---- series ---------------------------------------------------------------- */
+
+void
+cpromi_text_begin(struct text_line *l, const struct naming *n, const struct samples *s)
+{
+	*l = (struct text_line){
+		.name = n->name,
+		.name_length = n->name_length,
+		.labels = s->labels,
+		.labels_length = s->labels_length,
+		.timestamp_ms = s->timestamp_ms,
+		.openmetrics = n->openmetrics,
+	};
+}
+
+size_t
+cpromi_text_sample_bound(const struct text_line *l, const struct samples *s)
+{
+	size_t state = 0;
+
+	for (size_t i = 0; s->states != NULL && i < s->count; i++)
+		if (s->states[i].length > state)
+			state = s->states[i].length;
+	return cpromi_text_line_bound(l) + sizeof("_bucket") + sizeof(struct bound_text) + state;
+}
+
+/* pid="1234"; those that have no place of their own (part.h) are together "overflow". */
+static void
+spell_pid(struct bound_text *t, uint32_t pid)
+{
+	memcpy(t->text, "pid=\"overflow", 13);
+	t->length = (unsigned char)(pid == 0 ? 13 : 5 + cpromi_i64_text(pid, t->text + 5));
+	t->text[t->length++] = '"';
+}
+
+/* Of the sum, the first behind those that are told apart, or the count. */
+static void
+set_suffix(struct text_line *l, const struct samples *s, bool sum)
+{
+	if (l->openmetrics && s->type == CPROM_TYPE_GAUGE_HISTOGRAM)
+		l->suffix = sum ? "_gsum" : "_gcount";
+	else
+		l->suffix = sum ? "_sum" : "_count";
+	l->suffix_length = strlen(l->suffix);
+}
+
+static bool
+has_buckets(const struct samples *s)
+{
+	return s->type == CPROM_TYPE_HISTOGRAM || s->type == CPROM_TYPE_GAUGE_HISTOGRAM;
+}
+
+size_t
+cpromi_text_alike(struct text_line *l, const struct samples *s, size_t i,
+		  const struct bound_text **extras, struct bound_text *pid)
+{
+	*extras = NULL;
+	if (i >= s->told_apart) {
+		if (s->count > 1)
+			set_suffix(l, s, i == s->told_apart);
+		l->extra_length = 0;
+		return 1;
+	}
+	if (s->states != NULL) {
+		l->extra = s->states[i].bytes;
+		l->extra_length = s->states[i].length;
+		return 1;
+	}
+	if (s->parts != NULL) {
+		spell_pid(pid, s->parts[i].pid);
+		*extras = pid;
+		return 1;
+	}
+	l->suffix = "_bucket";
+	l->suffix_length = has_buckets(s) ? strlen("_bucket") : 0;
+	*extras = s->extras + i;
+	return s->told_apart - i;
+}
+
+char *
+cpromi_text_samples(char *p, struct text_line *l, const struct samples *s)
+{
+	const struct bound_text *extras;
+	struct bound_text pid;
+
+	for (size_t i = 0, n; i < s->count; i += n) {
+		n = cpromi_text_alike(l, s, i, &extras, &pid);
+		l->value = s->values[i];
+		if (extras == NULL)
+			p = cpromi_text_line(p, l);
+		else
+			p = cpromi_text_lines(p, l, s->values + i, extras, n);
+	}
+	return p;
 }

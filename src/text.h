@@ -1,24 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * text: the Prometheus text exposition format 0.0.4.
+ * text: lines of the Prometheus text exposition formats; heads of version 0.0.4.
  */
 #ifndef CPROMI_TEXT_H
 #define CPROMI_TEXT_H
 
-#include "family.h"
+#include "naming.h"
 #include "number.h"
-
-#include <stddef.h>
-#include <stdint.h>
-
-#define CPROMI_TEXT_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
-
-/* HELP and TYPE of a family. */
-struct text_head {
-	const char *name, *help;
-	size_t name_length, help_length;
-	const char *type;
-};
+#include "sample.h"
 
 /* One sample. labels and extra (`le="1"`) are as they stand between the braces. */
 struct text_line {
@@ -26,10 +15,22 @@ struct text_line {
 	size_t name_length, suffix_length, labels_length, extra_length;
 	double value;
 	int64_t timestamp_ms; /* 0: none */
+	bool openmetrics;
 };
 
-/* More bytes than the head or line takes. */
-size_t cpromi_text_head_bound(const struct text_head *h);
+/* ---- heads ----------------------------------------------------------------- */
+
+/* More bytes than any head of the family takes. */
+static inline size_t
+cpromi_text_head_bound(const struct naming *n, const struct family_view *v)
+{
+	return 4 * n->name_length + 2 * v->help_length + 96;
+}
+
+/* HELP and TYPE to p, which has room for the bound; the end. */
+char *cpromi_text_head(char *p, const struct naming *n, const struct family_view *v);
+
+/* ---- lines ----------------------------------------------------------------- */
 
 static inline size_t
 cpromi_text_line_bound(const struct text_line *l)
@@ -38,26 +39,43 @@ cpromi_text_line_bound(const struct text_line *l)
 	       2 * CPROMI_NUMBER_MAX + 8;
 }
 
-/* Write it to p, which has room for the bound; return the end. */
-char *cpromi_text_head(char *p, const struct text_head *h);
+/* Write to p, which has room for the bound; return the end. */
 char *cpromi_text_line(char *p, const struct text_line *l);
-
-/* The line of a series that has one value. */
-char *cpromi_text_value(char *p, const struct definition *d, const struct text *labels,
-			double value);
-
-static inline size_t
-cpromi_text_value_bound(const struct definition *d, const struct text *labels)
-{
-	return cpromi_text_line_bound(&(struct text_line){.name_length = d->name_length,
-							  .labels_length = labels->length});
-}
 
 /*
  * A line for each of n > 0 values, which differ in that and the extra label alone: so not those
- * of l, nor its timestamp, but these. p has room for n times the bound of l, and the extras.
+ * of l, but these. p has room for n times the bound of l, and the extras.
  */
-char *cpromi_text_samples(char *p, const struct text_line *l, const double *values,
-			  const struct bound_text *extras, size_t n);
+char *cpromi_text_lines(char *p, const struct text_line *l, const double *values,
+			const struct bound_text *extras, size_t n);
+
+/* The line of a series that has one value. */
+char *cpromi_text_value(char *p, const struct naming *n, const struct text *labels, double value);
+
+static inline size_t
+cpromi_text_value_bound(const struct naming *n, const struct text *labels)
+{
+	return cpromi_text_line_bound(&(struct text_line){.name_length = n->name_length,
+							  .labels_length = labels->length});
+}
+
+/* ---- series ---------------------------------------------------------------- */
+
+/* A line of the series, but for what differs from line to line. */
+void cpromi_text_begin(struct text_line *l, const struct naming *n, const struct samples *s);
+
+/* What each of its lines takes at most. */
+size_t cpromi_text_sample_bound(const struct text_line *l, const struct samples *s);
+
+/*
+ * How many samples from the i-th on have the same name: its suffix is set in l. *extras is what
+ * tells them apart; or NULL if there is one, and what tells it apart is in l, spelled in *pid
+ * if it is that.
+ */
+size_t cpromi_text_alike(struct text_line *l, const struct samples *s, size_t i,
+			 const struct bound_text **extras, struct bound_text *pid);
+
+/* All lines of the series, at most as many as s->count of the bound above. */
+char *cpromi_text_samples(char *p, struct text_line *l, const struct samples *s);
 
 #endif

@@ -12,6 +12,7 @@ unit_tests = \
 	tests/test_build_info \
 	tests/test_clock \
 	tests/test_collector \
+	tests/test_collision \
 	tests/test_counter \
 	tests/test_default \
 	tests/test_definition \
@@ -34,9 +35,11 @@ unit_tests = \
 	tests/test_lane \
 	tests/test_lines \
 	tests/test_metric \
+	tests/test_naming \
 	tests/test_name \
 	tests/test_negotiate \
 	tests/test_number \
+	tests/test_openmetrics \
 	tests/test_part \
 	tests/test_process \
 	tests/test_region \

@@ -130,24 +130,6 @@ static const char *const names[] = {"x",    "x_sum",  "x_count",     "x_bucket",
 #define NAMES (sizeof(names) / sizeof(*names))
 
 static void
-exactly_those_names_collide_whose_samples_do(void **state)
-{
-	size_t collisions = 0;
-
-	(void)state;
-	for (size_t i = 0; i < NAMES * NAMES * 16; i++) {
-		const char *a = names[i / 16 % NAMES], *b = names[i / 16 / NAMES];
-		cprom_type type_a = (cprom_type)(1 + i % 4), type_b = (cprom_type)(1 + i / 4 % 4);
-		bool expected = expect_collision(type_a, a, type_b, b);
-
-		collisions += expected;
-		if (cpromi_names_collide(type_a, a, type_b, b) != expected)
-			fail_msg("%s (%d), %s (%d)", a, (int)type_a, b, (int)type_b);
-	}
-	assert_true(collisions > 100);
-}
-
-static void
 collisions_are_refused_whichever_comes_first(void **state)
 {
 	(void)state;
@@ -403,7 +385,6 @@ main(void)
 		TEST(the_same_definition_gives_the_same_metric),
 		TEST(registering_again_takes_no_memory),
 		TEST(of_two_types_the_first_stays),
-		TEST(exactly_those_names_collide_whose_samples_do),
 		TEST(collisions_are_refused_whichever_comes_first),
 		TEST(an_unregistered_name_may_be_defined_anew),
 		TEST(a_metric_is_unregistered_once),

@@ -205,23 +205,22 @@ an_empty_registry_is_an_empty_page(void **state)
 }
 
 static void
-the_content_type_is_that_of_the_text_format(void **state)
+the_content_type_says_what_was_agreed_on(void **state)
 {
-	static const char *const accepts[] = {
-		NULL,
-		"",
-		"*/*",
-		"text/plain",
-		"application/openmetrics-text; version=1.0.0",
-		"application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily"};
+	static const char *const agreed[][2] = {
+		{NULL, "text/plain; version=0.0.4; charset=utf-8; escaping=underscores"},
+		{"*/*", "text/plain; version=0.0.4; charset=utf-8; escaping=underscores"},
+		{"application/openmetrics-text; version=1.0.0",
+		 "application/openmetrics-text; version=1.0.0; charset=utf-8; "
+		 "escaping=underscores"},
+	};
 
 	(void)state;
-	for (size_t i = 0; i < array_len(accepts); i++) {
-		cprom_scrape *s = cprom_scrape_open(registry, accepts[i]);
+	for (size_t i = 0; i < array_len(agreed); i++) {
+		cprom_scrape *s = cprom_scrape_open(registry, agreed[i][0]);
 
 		assert_non_null(s);
-		assert_string_equal(cprom_scrape_content_type(s),
-				    "text/plain; version=0.0.4; charset=utf-8");
+		assert_string_equal(cprom_scrape_content_type(s), agreed[i][1]);
 		cprom_scrape_close(s);
 	}
 }
@@ -942,7 +941,7 @@ main(void)
 		TEST(a_page_is_the_same_in_pieces_of_changing_sizes),
 		TEST(reading_writes_no_byte_behind_the_piece),
 		TEST(an_empty_registry_is_an_empty_page),
-		TEST(the_content_type_is_that_of_the_text_format),
+		TEST(the_content_type_says_what_was_agreed_on),
 		TEST(nothing_to_read_or_no_place_is_an_error_not_a_crash),
 		TEST(families_and_series_come_in_the_order_of_creation),
 		TEST(the_same_definition_again_is_not_shown_again),

@@ -404,7 +404,8 @@ assert_page(const struct reply *r, cprom_registry *registry)
 	char *page = page_of(registry, &length);
 
 	assert_int_equal(r->status, 200);
-	assert_string_equal(header(r, "Content-Type"), "text/plain; version=0.0.4; charset=utf-8");
+	assert_string_equal(header(r, "Content-Type"),
+			    "text/plain; version=0.0.4; charset=utf-8; escaping=underscores");
 	assert_int_equal(r->length, length);
 	assert_memory_equal(r->body, page, length);
 	free(page);
@@ -666,7 +667,8 @@ a_small_page_has_a_length_for_get_and_head_alike(void **state)
 	say_text(&c, "HEAD /metrics HTTP/1.1\r\n" HOST "\r\n");
 	r = hear_reply(&c, true);
 	assert_string_equal(header(&r, "Content-Length"), length);
-	assert_string_equal(header(&r, "Content-Type"), "text/plain; version=0.0.4; charset=utf-8");
+	assert_string_equal(header(&r, "Content-Type"),
+			    "text/plain; version=0.0.4; charset=utf-8; escaping=underscores");
 	free_reply(&r);
 	expect_healthy(&c);
 	disconnect(&c);

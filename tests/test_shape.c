@@ -527,7 +527,7 @@ sum_and_buckets_belong_together_while_others_observe(void **state)
 	store_relaxed(&looking, 1);
 	run_workers(observe_or_look, h, 0);
 	assert_int_equal(workers[0].n, 0);
-	assert_true((uintptr_t)workers[0].result <= 10); /* of those that went on just then */
+	assert_true((uintptr_t)workers[0].result <= 200); /* 1 %: of those that went on just then */
 	assert_true(snapshot_agrees(h, &total));
 	assert_true(total == workers[1].n + workers[2].n + workers[3].n);
 }

@@ -47,13 +47,22 @@ give_room_back(void **state)
 
 /* Writes the head into exactly the room that it asks for. */
 static void
-assert_head(const char *name, const char *help, const char *type, const char *expected)
+assert_head(const char *name, const char *help, cprom_type type, const char *expected)
 {
-	struct text_head h = {name, help, strlen(name), strlen(help), type};
-	char *p = end_of_room - cpromi_text_head_bound(&h);
-	size_t n = (size_t)(cpromi_text_head(p, &h) - p);
+	struct family_view v = {.name = name,
+				.help = help,
+				.unit = "",
+				.name_length = strlen(name),
+				.help_length = strlen(help),
+				.type = type};
+	struct naming names;
+	char *p;
+	size_t n;
 
-	assert_true(n <= cpromi_text_head_bound(&h));
+	cpromi_naming_set(&names, &v, &(struct format){.kind = FORMAT_TEXT});
+	p = end_of_room - cpromi_text_head_bound(&names, &v);
+	n = (size_t)(cpromi_text_head(p, &names, &v) - p);
+	assert_true(n <= cpromi_text_head_bound(&names, &v));
 	assert_int_equal(n, strlen(expected));
 	assert_memory_equal(p, expected, n);
 }
@@ -84,23 +93,23 @@ static void
 a_head_is_help_and_type(void **state)
 {
 	(void)state;
-	assert_head("up", "Is it up?", "gauge", "# HELP up Is it up?\n# TYPE up gauge\n");
+	assert_head("up", "Is it up?", CPROM_TYPE_GAUGE, "# HELP up Is it up?\n# TYPE up gauge\n");
 }
 
 static void
 help_escapes_backslash_and_line_feed_but_no_quote(void **state)
 {
 	(void)state;
-	assert_head("j_total", "by \"queue\".\nBackslash: \\", "counter",
+	assert_head("j_total", "by \"queue\".\nBackslash: \\", CPROM_TYPE_COUNTER,
 		    "# HELP j_total by \"queue\".\\nBackslash: \\\\\n# TYPE j_total counter\n");
-	assert_head("x", "\t\r\x01", "untyped", "# HELP x \t\r\x01\n# TYPE x untyped\n");
+	assert_head("x", "\t\r\x01", CPROM_TYPE_UNTYPED, "# HELP x \t\r\x01\n# TYPE x untyped\n");
 }
 
 static void
 an_empty_help_is_a_head_all_the_same(void **state)
 {
 	(void)state;
-	assert_head("x", "", "summary", "# HELP x \n# TYPE x summary\n");
+	assert_head("x", "", CPROM_TYPE_SUMMARY, "# HELP x \n# TYPE x summary\n");
 }
 
 static void
@@ -114,7 +123,7 @@ help_that_doubles_stays_in_its_bound(void **state)
 	p = stpcpy(p, "# HELP x ");
 	memset(p, '\\', 2 * (sizeof(help) - 1));
 	strcpy(p + 2 * (sizeof(help) - 1), "\n# TYPE x histogram\n");
-	assert_head("x", help, "histogram", expected);
+	assert_head("x", help, CPROM_TYPE_HISTOGRAM, expected);
 }
 
 static void
@@ -199,7 +208,7 @@ static void
 the_line_of_a_value_is_that_of_the_series(void **state)
 {
 	struct text *labels = calloc(1, sizeof(*labels) + 5);
-	struct definition d = {.name = "x_total", .name_length = 7};
+	struct naming names = {.name = "x_total", .name_length = 7};
 	char *p;
 	static const char line[] = "x_total{a=\"b\"} -1.7976931348623157e+308\n";
 
@@ -207,12 +216,12 @@ the_line_of_a_value_is_that_of_the_series(void **state)
 	assert_non_null(labels);
 	labels->length = 5;
 	memcpy(labels->bytes, "a=\"b\"", 5);
-	p = end_of_room - cpromi_text_value_bound(&d, labels);
-	assert_ptr_equal(cpromi_text_value(p, &d, labels, -DBL_MAX), p + sizeof(line) - 1);
+	p = end_of_room - cpromi_text_value_bound(&names, labels);
+	assert_ptr_equal(cpromi_text_value(p, &names, labels, -DBL_MAX), p + sizeof(line) - 1);
 	assert_memory_equal(p, line, sizeof(line) - 1);
 	labels->length = 0;
-	p = end_of_room - cpromi_text_value_bound(&d, labels);
-	assert_ptr_equal(cpromi_text_value(p, &d, labels, 7), p + 10);
+	p = end_of_room - cpromi_text_value_bound(&names, labels);
+	assert_ptr_equal(cpromi_text_value(p, &names, labels, 7), p + 10);
 	assert_memory_equal(p, "x_total 7\n", 10);
 	free(labels);
 }
@@ -232,11 +241,11 @@ lines_of_samples_differ_in_extra_label_and_value(void **state)
 	char *p = end_of_room - 3 * cpromi_text_line_bound(l) - 6 - 38 - 9;
 
 	(void)state;
-	assert_ptr_equal(cpromi_text_samples(p, l, values, extras, 3), p + sizeof(lines) - 1);
+	assert_ptr_equal(cpromi_text_lines(p, l, values, extras, 3), p + sizeof(lines) - 1);
 	assert_memory_equal(p, lines, sizeof(lines) - 1);
 	l = LINE("x", "_bucket", "", "");
 	p = end_of_room - cpromi_text_line_bound(l) - 6;
-	assert_ptr_equal(cpromi_text_samples(p, l, values, extras, 1), p + 19);
+	assert_ptr_equal(cpromi_text_lines(p, l, values, extras, 1), p + 19);
 	assert_memory_equal(p, "x_bucket{le=\"1\"} 0\n", 19);
 }
 

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * openmetrics: what OpenMetrics 1.0 writes otherwise than the text format 0.0.4.
+ */
+#include "openmetrics.h"
+
+#include "escape.h"
+#include "put.h"
+
+static char *
+begin_meta(char *p, const char *what, const struct naming *n)
+{
+	p = cpromi_put_string(p, what);
+	p = cpromi_put(p, n->name, n->family_length);
+	*p++ = ' ';
+	return p;
+}
+
+/* A unit that the name does not end with is an error to readers; an info or stateset has none. */
+static bool
+shows_unit(const struct naming *n, const char *unit)
+{
+	size_t length = strlen(unit);
+
+	return length > 0 && n->family_length > length + 1 && n->type != CPROM_TYPE_INFO &&
+	       n->type != CPROM_TYPE_STATESET && n->name[n->family_length - length - 1] == '_' &&
+	       memcmp(n->name + n->family_length - length, unit, length) == 0;
+}
+
+char *
+cpromi_openmetrics_head(char *p, const struct naming *n, const struct family_view *v)
+{
+	p = begin_meta(p, "# TYPE ", n);
+	p = cpromi_put_string(p, cpromi_naming_type(n));
+	if (shows_unit(n, v->unit)) {
+		p = begin_meta(p, "\n# UNIT ", n);
+		p = cpromi_put_string(p, v->unit);
+	}
+	p = begin_meta(p, "\n# HELP ", n);
+	p += cpromi_escape(v->help, v->help_length, true, p);
+	*p++ = '\n';
+	return p;
+}
+
+/* Those below 0 come first: quantiles ascend. */
+static void
+trim_quantiles(struct samples *s)
+{
+	size_t n = 0;
+
+	while (n < s->told_apart && s->values[n] < 0)
+		n++;
+	s->values += n;
+	s->bounds += n;
+	s->extras += n;
+	s->count -= n;
+	s->told_apart -= n;
+}
+
+/* May the sum be shown? Count and sum come together. */
+static bool
+allows_sum(const struct samples *s)
+{
+	double sum = s->values[s->told_apart];
+	bool below_zero = s->told_apart > 1 && s->bounds[0] < 0;
+
+	if (s->type == CPROM_TYPE_GAUGE_HISTOGRAM)
+		return sum >= 0 || (sum < 0 && below_zero);
+	return sum >= 0 && !(s->type == CPROM_TYPE_HISTOGRAM && below_zero);
+}
+
+void
+cpromi_openmetrics_trim(struct samples *s)
+{
+	if (s->count != s->told_apart + 2)
+		return;
+	if (s->type == CPROM_TYPE_SUMMARY)
+		trim_quantiles(s);
+	if (!allows_sum(s))
+		s->count = s->told_apart;
+}
