@@ -67,6 +67,7 @@ typedef struct cprom_gauge cprom_gauge;
 typedef struct cprom_histogram cprom_histogram;
 typedef struct cprom_summary cprom_summary;
 typedef struct cprom_collector cprom_collector;
+typedef struct cprom_exemplar cprom_exemplar;
 typedef struct cprom_sink cprom_sink;
 typedef struct cprom_scrape cprom_scrape;
 typedef struct cprom_server cprom_server;
@@ -129,6 +130,7 @@ CPROM_API const char *cprom_version(void);
 #define CPROM_MAX_NAME_BYTES 1024    /* of a metric or label name */
 #define CPROM_MAX_LABELS 64          /* of one family */
 #define CPROM_MAX_LABEL_BYTES 16384  /* of one series: names, values and quotes, escaped */
+#define CPROM_MAX_EXEMPLAR_CHARACTERS 128 /* of one exemplar: names and values, in code points */
 #define CPROM_MAX_BUCKETS 1024       /* of one histogram */
 #define CPROM_MAX_QUANTILES 64       /* of one summary */
 #define CPROM_MAX_AGE_BUCKETS 60     /* of one summary */
@@ -275,6 +277,35 @@ CPROM_API void cprom_histogram_observe(cprom_histogram *h, double v);
 CPROM_API void cprom_histogram_observe_many(cprom_histogram *h, double v, uint64_t n); /* v, n times */
 CPROM_API uint64_t cprom_histogram_count(const cprom_histogram *h);
 CPROM_API double cprom_histogram_sum(const cprom_histogram *h);
+
+/*
+ * Exemplars: one update as an example, with labels that say where to look, such as the trace
+ * that it belongs to. A counter keeps its last one, a histogram the last one of each bucket,
+ * with the value of that update and the time now. Formats without exemplars leave them out.
+ *
+ * The update is made in any case. labels are name, value, name, value, …, at most
+ * CPROM_MAX_EXEMPLAR_CHARACTERS characters in all and CPROM_MAX_LABELS labels: legal names that
+ * do not start with "__", no name twice, values in UTF-8. An exemplar whose labels are not so,
+ * or for which the registry has no memory, is left out and counted in the library's own
+ * metrics. No labels: no exemplar. C++: {array, count} for labels that are not constants.
+ */
+CPROM_API void cprom_counter_add_exemplar(cprom_counter *c, double v, cprom_strings labels);
+CPROM_API void cprom_histogram_observe_exemplar(cprom_histogram *h, double v, cprom_strings labels);
+
+/*
+ * Exemplars of plain updates. The hook is called after cprom_counter_inc(), cprom_counter_add(),
+ * cprom_histogram_observe() and _observe_many(), timers included, in whatever thread makes the
+ * update, if the last exemplar of that counter or bucket is at least interval seconds old
+ * (0 … 1e9). It may call cprom_exemplar_labels(), with labels as above, and then they are an
+ * exemplar of that update; if it does not, it is asked again by the next one. Its own updates
+ * do not call it. It must return, and be async-signal-safe if signal handlers make updates.
+ *
+ * There is one hook in a process, for all registries; a forked child inherits it. NULL: none.
+ * Any thread may set it at any time; the one before may still be running then, and be called by
+ * updates that have begun. 0, or -1 with EINVAL: the interval. Async-signal-safe.
+ */
+CPROM_API int cprom_exemplar_hook(void (*hook)(cprom_exemplar *e), double interval);
+CPROM_API void cprom_exemplar_labels(cprom_exemplar *e, cprom_strings labels); /* in the hook alone */
 
 /*
  * Bucket bounds for .buckets, written to out[0 … count-1], +Inf not included.

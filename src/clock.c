@@ -56,3 +56,9 @@ cpromi_unix_seconds(void)
 
 	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
+
+int64_t
+cpromi_unix_coarse_ns(void)
+{
+	return (int64_t)nanoseconds(now(CLOCK_REALTIME_COARSE));
+}

@@ -6,6 +6,7 @@
  * by one and made cumulative when they are read; the count is their sum.
  */
 #include "bounds.h"
+#include "exemplar.h"
 #include "family.h"
 
 static const double default_buckets[] = {.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10};
@@ -72,6 +73,14 @@ observe(const struct handle *h, double v, double sum, uint64_t n)
 	cpromi_snapshot_add(h, 2 + bucket_of(h->chunk->shape, v), n, sum);
 }
 
+/* The same, and an exemplar if the hook has labels for one. */
+static COLD void
+observe_hooked(const struct handle *h, double v, double sum, uint64_t n)
+{
+	observe(h, v, sum, n);
+	cpromi_exemplar_ask(h, bucket_of(h->chunk->shape, v), v);
+}
+
 void
 cprom_histogram_observe(cprom_histogram *m, double v)
 {
@@ -81,8 +90,25 @@ cprom_histogram_observe(cprom_histogram *m, double v)
 		return;
 	if (UNLIKELY(v != v))
 		cpromi_drop(h, DROP_NAN);
+	else if (cpromi_exemplar_is_hooked())
+		observe_hooked(h, v, v, 1);
 	else
 		observe(h, v, v, 1);
+}
+
+void
+cprom_histogram_observe_exemplar(cprom_histogram *m, double v, cprom_strings labels)
+{
+	const struct handle *h = (const struct handle *)m;
+
+	if (h == NULL)
+		return;
+	if (v != v) {
+		cpromi_drop(h, DROP_NAN);
+		return;
+	}
+	observe(h, v, v, 1);
+	cpromi_exemplar_put(h, bucket_of(h->chunk->shape, v), v, labels);
 }
 
 void
@@ -94,6 +120,8 @@ cprom_histogram_observe_many(cprom_histogram *m, double v, uint64_t n)
 		return;
 	if (v != v)
 		cpromi_drop(h, DROP_NAN);
+	else if (cpromi_exemplar_is_hooked())
+		observe_hooked(h, v, v * (double)n, n);
 	else
 		observe(h, v, v * (double)n, n);
 }

@@ -16,6 +16,7 @@
  */
 #include "error.h"
 #include "escape.h"
+#include "exemplar.h"
 #include "registry.h"
 
 #include <errno.h>
@@ -246,6 +247,7 @@ cpromi_series_make(struct family *f, cprom_strings values)
 void
 cpromi_series_reclaim(struct cprom_registry *r, struct series *s)
 {
+	cpromi_exemplar_forget(s);
 	cpromi_region_free(&r->region, s->text, sizeof(*s->text) + s->text->length);
 	s->text = NULL;
 	cpromi_shape_give(&s->handle);

@@ -28,6 +28,8 @@ libcprom_la_SOURCES = \
 	src/error.h \
 	src/escape.c \
 	src/escape.h \
+	src/exemplar.c \
+	src/exemplar.h \
 	src/family.c \
 	src/family.h \
 	src/format.h \

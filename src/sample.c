@@ -85,6 +85,7 @@ cpromi_samples_read(struct samples *r, const struct series *s, bool canonical, v
 		.extras = canonical ? shape->canonical : shape->texts,
 		.labels = s->text->bytes,
 		.labels_length = s->text->length,
+		.series = s,
 	};
 	switch (h->type) {
 	case CPROM_TYPE_COUNTER:

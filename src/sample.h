@@ -22,7 +22,8 @@ struct samples {
 	const struct part *parts;        /* of a gauge that shows each process'; else NULL */
 	const char *labels;              /* as they stand in a line */
 	size_t labels_length;
-	int64_t timestamp_ms; /* 0: none */
+	int64_t timestamp_ms;        /* 0: none */
+	const struct series *series; /* which may have exemplars; NULL: a collector's */
 };
 
 /* Memory that a sample takes while it is read: value, and part or two words of a snapshot. */

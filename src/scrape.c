@@ -172,7 +172,8 @@ show_series(cprom_scrape *s, struct target *t, const struct series *series)
 {
 	const struct handle *h = &series->handle;
 
-	if (cpromi_samples_is_value(h))
+	if (cpromi_samples_is_value(h) &&
+	    !(s->format.kind != FORMAT_TEXT && cpromi_exemplar_any(series)))
 		return show_value(s, t, series, cpromi_samples_value(h));
 	return show_all_samples(s, t, series);
 }

@@ -9,6 +9,8 @@
 
 #define FIRST_CHUNK_CELLS 64
 #define MAX_CHUNK_CELLS 1024
+_Static_assert(MAX_CHUNK_CELLS <= UINT16_MAX && CPROM_MAX_LANES + 2 <= UINT16_MAX,
+	       "a chunk's numbers fit");
 #define NONE_BYTES (sizeof(struct chunk) + sizeof(atomic_ptr)) /* column 0 */
 
 /* ---- finding and making ---------------------------------------------------- */
@@ -211,8 +213,8 @@ make_chunk(struct shape *s, uint32_t capacity)
 	c = (struct chunk *)(p + series + s->planes * block);
 	c->shape = s;
 	c->series = p;
-	c->capacity = capacity;
-	c->stride = stride;
+	c->capacity = (uint16_t)capacity;
+	c->stride = (uint16_t)stride;
 	for (unsigned plane = 0; plane < s->planes; plane++)
 		store_relaxed(&c->blocks[plane * stride + COLUMN_OF_LANE(LANE_OVERFLOW)],
 			      (uintptr_t)(p + series + plane * block));

@@ -92,9 +92,10 @@ struct shape {
 
 struct chunk {
 	uint32_t link; /* of the spare chunks */
-	uint32_t capacity;
+	uint16_t capacity;
+	uint16_t stride; /* columns of a plane */
 	atomic_u32 used;
-	uint32_t stride; /* columns of a plane */
+	atomic_u32 exemplars; /* reference of their slots, 0: none yet (exemplar.h) */
 	struct shape *shape;
 	char *series;        /* capacity of them, side by side as a scrape reads them */
 	atomic_ptr blocks[]; /* plane × stride + column */

@@ -20,6 +20,7 @@ unit_tests = \
 	tests/test_epoch \
 	tests/test_error \
 	tests/test_escape \
+	tests/test_exemplar \
 	tests/test_family \
 	tests/test_fork \
 	tests/test_gauge \
