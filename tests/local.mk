@@ -87,6 +87,7 @@ explore_tests = tests/explore.sh
 test_helpers = \
 	tests/check_page.py \
 	tests/common.sh \
+	tests/decode_values.h \
 	tests/expect.h \
 	tests/gen_number_table.py \
 	tests/heap.h \
@@ -177,7 +178,7 @@ check-long: check tests/sweep_number
 # The style that .clang-format describes; what macros take part in is laid out by hand.
 lint:
 	cd $(srcdir) && $(CLANG_FORMAT) --dry-run -Werror src/*.[ch] tests/*.[ch] tests/explore/*.[ch] \
-		tests/bench/*.[ch] tests/bench/*.cc tests/bench/peers/*.cc
+		tests/fuzz/*.c tests/bench/*.[ch] tests/bench/*.cc tests/bench/peers/*.cc
 
 .PHONY: check-unit check-run check-house check-e2e check-long lint
 
