@@ -321,7 +321,8 @@ cprom_exemplar_hook(void (*hook)(cprom_exemplar *e), double interval)
 	if (!(interval >= 0 && interval <= 1e9))
 		return cpromi_fail(EINVAL, "the interval of exemplars is not 0 to 1e9 seconds");
 	store_relaxed(&interval_ns, (uint64_t)(interval * 1e9));
-	store_relaxed(&cpromi_exemplar_hook, (uintptr_t)hook);
+	/* Release: what the hook works with. Pairs with load_acquire in cpromi_exemplar_ask(). */
+	store_release(&cpromi_exemplar_hook, (uintptr_t)hook);
 	return 0;
 }
 
@@ -348,7 +349,7 @@ is_due(const struct handle *h, size_t bucket, int64_t now)
 void
 cpromi_exemplar_ask(const struct handle *h, size_t bucket, double v)
 {
-	hook_function hook = (hook_function)load_relaxed(&cpromi_exemplar_hook);
+	hook_function hook = (hook_function)load_acquire(&cpromi_exemplar_hook);
 	struct cprom_exemplar e = {h, bucket, v, cpromi_unix_coarse_ns()};
 
 	if (hook == NULL || inside || h->kind != HANDLE_SERIES || !is_due(h, bucket, e.now))
