@@ -16,6 +16,7 @@
  *
  *    calls                                threads  in a signal handler  progress
  *    updates: inc add sub set observe     any      yes (1)              wait-free (6)
+ *    updates with an exemplar             any      yes (1)              lock-free
  *    cprom_labels of an existing series   any      yes                  wait-free (7)
  *    cprom_labels of a new series,        any      no                   lock-free
  *      remove, clear, unregister, *_new
@@ -293,16 +294,16 @@ CPROM_API void cprom_counter_add_exemplar(cprom_counter *c, double v, cprom_stri
 CPROM_API void cprom_histogram_observe_exemplar(cprom_histogram *h, double v, cprom_strings labels);
 
 /*
- * Exemplars of plain updates. The hook is called after cprom_counter_inc(), cprom_counter_add(),
- * cprom_histogram_observe() and _observe_many(), timers included, in whatever thread makes the
- * update, if the last exemplar of that counter or bucket is at least interval seconds old
- * (0 … 1e9). It may call cprom_exemplar_labels(), with labels as above, and then they are an
- * exemplar of that update; if it does not, it is asked again by the next one. Its own updates
- * do not call it. It must return, and be async-signal-safe if signal handlers make updates.
+ * Exemplars of plain observations. The hook is called after cprom_histogram_observe() and
+ * _observe_many(), timers included, in the thread that observes, if the last exemplar of that
+ * bucket is at least interval seconds old (0 … 1e9) or there is none. It may call
+ * cprom_exemplar_labels(), with labels as above, and then they are an exemplar of that
+ * observation; if it does not, the next one asks again. What it observes itself does not call
+ * it. It must return, and be async-signal-safe if signal handlers observe.
  *
  * There is one hook in a process, for all registries; a forked child inherits it. NULL: none.
- * Any thread may set it at any time; the one before may still be running then, and be called by
- * updates that have begun. 0, or -1 with EINVAL: the interval. Async-signal-safe.
+ * Any thread may set it at any time; the one before may still be running then, and be called
+ * by observations that have begun. 0, or -1 with EINVAL: the interval.
  */
 CPROM_API int cprom_exemplar_hook(void (*hook)(cprom_exemplar *e), double interval);
 CPROM_API void cprom_exemplar_labels(cprom_exemplar *e, cprom_strings labels); /* in the hook alone */

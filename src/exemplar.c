@@ -234,16 +234,35 @@ is_new_name(const char *const *items, size_t at)
 	return true;
 }
 
-static char *
-spell_label(char *p, const char *name, const char *value)
-{
-	size_t n = strlen(name);
+/* A value; what is needed twice is found out once. */
+struct value {
+	const char *text;
+	size_t length;
+	bool plain; /* ASCII, and nothing to be escaped */
+};
 
-	memcpy(p, name, n);
-	p += n;
+/* False if there is none, or if it is not UTF-8. */
+static bool
+set_value(struct value *v, const char *text)
+{
+	if (text == NULL)
+		return false;
+	v->text = text;
+	v->length = strlen(text);
+	v->plain = cpromi_text_is_plain(text, v->length);
+	return v->plain || cpromi_utf8_valid(text, v->length);
+}
+
+static char *
+spell_label(char *p, const char *name, size_t name_length, const struct value *v)
+{
+	memcpy(p, name, name_length);
+	p += name_length;
 	*p++ = '=';
 	*p++ = '"';
-	p += cpromi_escape(value, strlen(value), true, p);
+	if (v->plain)
+		memcpy(p, v->text, v->length);
+	p += v->plain ? v->length : cpromi_escape(v->text, v->length, true, p);
 	*p++ = '"';
 	return p;
 }
@@ -252,27 +271,28 @@ spell_label(char *p, const char *name, const char *value)
 static bool
 spell(struct exemplar *e, cprom_strings labels)
 {
-	size_t left = CPROM_MAX_EXEMPLAR_CHARACTERS, used;
+	size_t left = CPROM_MAX_EXEMPLAR_CHARACTERS;
 	char *p = e->labels;
 
 	if (labels.items == NULL || labels.count % 2 != 0 || labels.count > CPROM_MAX_LABELS * 2)
 		return false;
 	for (size_t i = 0; i < labels.count; i += 2) {
-		const char *name = labels.items[i], *value = labels.items[i + 1];
+		size_t n, used;
+		struct value v;
 
-		if (!is_new_name(labels.items, i) || value == NULL ||
-		    !cpromi_utf8_valid(value, strlen(value)))
+		if (!is_new_name(labels.items, i) || !set_value(&v, labels.items[i + 1]))
 			return false;
-		used = strlen(name) + characters(value, strlen(value));
+		n = strlen(labels.items[i]);
+		used = n + (v.plain ? v.length : characters(v.text, v.length));
 		if (used > left)
 			return false;
 		left -= used;
 		if (i > 0)
 			*p++ = ',';
-		p = spell_label(p, name, value);
+		p = spell_label(p, labels.items[i], n, &v);
 	}
 	e->length = (size_t)(p - e->labels);
-	while (p < e->labels + EXEMPLAR_BYTES && (size_t)(p - e->labels) % WORD != 0)
+	while ((size_t)(p - e->labels) % WORD != 0)
 		*p++ = 0; /* the rest of the last word is copied, too */
 	return true;
 }
@@ -321,7 +341,8 @@ cprom_exemplar_hook(void (*hook)(cprom_exemplar *e), double interval)
 	if (!(interval >= 0 && interval <= 1e9))
 		return cpromi_fail(EINVAL, "the interval of exemplars is not 0 to 1e9 seconds");
 	store_relaxed(&interval_ns, (uint64_t)(interval * 1e9));
-	store_relaxed(&cpromi_exemplar_hook, (uintptr_t)hook);
+	/* Release: what the hook works with. Pairs with load_acquire in cpromi_exemplar_ask(). */
+	store_release(&cpromi_exemplar_hook, (uintptr_t)hook);
 	return 0;
 }
 
@@ -348,7 +369,7 @@ is_due(const struct handle *h, size_t bucket, int64_t now)
 void
 cpromi_exemplar_ask(const struct handle *h, size_t bucket, double v)
 {
-	hook_function hook = (hook_function)load_relaxed(&cpromi_exemplar_hook);
+	hook_function hook = (hook_function)load_acquire(&cpromi_exemplar_hook);
 	struct cprom_exemplar e = {h, bucket, v, cpromi_unix_coarse_ns()};
 
 	if (hook == NULL || inside || h->kind != HANDLE_SERIES || !is_due(h, bucket, e.now))

@@ -74,7 +74,7 @@ observe(const struct handle *h, double v, double sum, uint64_t n)
 }
 
 /* The same, and an exemplar if the hook has labels for one. */
-static COLD void
+static NOINLINE void
 observe_hooked(const struct handle *h, double v, double sum, uint64_t n)
 {
 	observe(h, v, sum, n);

@@ -13,6 +13,7 @@
 static cprom_registry *r;
 static cprom_counter *parent, *counter; /* counter: a child of parent */
 static const struct series *series;     /* the same */
+static const struct series *beside;
 
 static EXPLORE_STATE unsigned seen[2];
 static EXPLORE_STATE bool finished;
@@ -73,10 +74,13 @@ open_registry(bool shared)
 	series = (struct series *)counter;
 }
 
+/* None yet; two series of one block. */
 static void
 setup_none(void)
 {
 	open_registry(false);
+	beside = (const struct series *)cprom_labels(parent, "b");
+	EXPECT(beside != NULL && beside->handle.chunk == series->handle.chunk);
 	machine_thread_exit();
 }
 
@@ -177,11 +181,16 @@ put_1(void)
 }
 
 static void
+put_3_beside(void)
+{
+	put_in(beside, 3);
+}
+
+static void
 check_first(void)
 {
-	unsigned n = get(series);
-
-	EXPECT(n == 1 || n == 3);
+	EXPECT(get(series) == 1 || machine_struck() == 0);
+	EXPECT(get(beside) == 3 || machine_struck() == 1);
 	check_notes(series);
 	close_registry();
 }
@@ -297,9 +306,9 @@ const struct program exemplar_programs[] = {
 	 .progress = 600,
 	 .depth = {3, 2, 2}},
 	{"exemplar-first",
-	 "two put the first ones of all",
+	 "two put the first ones of their block",
 	 setup_none,
-	 {put_1, put_3},
+	 {put_1, put_3_beside},
 	 check_first,
 	 .progress = 200,
 	 .depth = {4, 3, 2}},
