@@ -36,7 +36,20 @@ spell_bound(struct bound_text *t, const char *label, double bound)
 static size_t
 bounds_bytes(size_t count)
 {
-	return (count + BOUNDS_AT_ONCE) * sizeof(double);
+	return count * sizeof(double);
+}
+
+static bool
+add_buckets(struct shape *s)
+{
+	void *place;
+
+	s->buckets = cpromi_bucket_plan(s->bounds, s->count);
+	place = cpromi_region_alloc(s->region, s->buckets.bytes);
+	if (place == NULL)
+		return false;
+	cpromi_bucket_fill(&s->buckets, place, s->bounds, s->count);
+	return true;
 }
 
 static bool
@@ -57,11 +70,10 @@ copy_bounds(struct shape *s, const struct shape_key *key)
 		bounds[i] = key->bounds.items[i];
 		spell_bound(&texts[i], label, bounds[i]);
 	}
-	for (size_t i = 0; i < BOUNDS_AT_ONCE; i++)
-		bounds[s->count + i] = __builtin_inf();
-	if (histogram)
-		spell_bound(&texts[s->count], label, __builtin_inf());
-	return true;
+	if (!histogram)
+		return true;
+	spell_bound(&texts[s->count], label, __builtin_inf());
+	return add_buckets(s);
 }
 
 static uint32_t
@@ -89,6 +101,7 @@ drop_parts(struct shape *s)
 	cpromi_region_free(r, (void *)s->bounds, bounds_bytes(s->count));
 	cpromi_region_free(r, (void *)s->texts,
 			   (s->count + (s->type == CPROM_TYPE_HISTOGRAM)) * sizeof(*s->texts));
+	cpromi_region_free(r, (void *)s->buckets.keys, s->buckets.bytes);
 	cpromi_region_free(r, s->none, NONE_BYTES);
 	cpromi_region_free(r, s, sizeof(*s));
 }
