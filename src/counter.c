@@ -78,6 +78,13 @@ add_fraction_slow(const struct handle *h, double v)
 		cpromi_drop(h, DROP_NOT_A_SERIES);
 }
 
+static inline void
+add_fraction(const struct handle *h, double v)
+{
+	if (UNLIKELY(!add_own_fraction(h, v)))
+		add_fraction_slow(h, v);
+}
+
 void
 cprom_counter_inc(cprom_counter *c)
 {
@@ -85,10 +92,14 @@ cprom_counter_inc(cprom_counter *c)
 		add_whole((const struct handle *)c, 1);
 }
 
+/* What is too large for a whole number, or cannot be added at all. */
 static COLD void
-reject(const struct handle *h, double v)
+add_unusual(const struct handle *h, double v)
 {
-	cpromi_drop(h, v < 0 ? DROP_NEGATIVE : v > 0 ? DROP_INFINITE : DROP_NAN);
+	if (v > 0 && v <= 0x1.fffffffffffffp1023)
+		add_fraction(h, v);
+	else
+		cpromi_drop(h, v < 0 ? DROP_NEGATIVE : v > 0 ? DROP_INFINITE : DROP_NAN);
 }
 
 void
@@ -98,12 +109,12 @@ cprom_counter_add(cprom_counter *c, double v)
 
 	if (UNLIKELY(h == NULL))
 		return;
-	if (UNLIKELY(!(v >= 0 && v <= 0x1.fffffffffffffp1023)))
-		reject(h, v);
-	else if (v < 0x1p63 && (double)(int64_t)v == v)
+	if (UNLIKELY(!(v >= 0 && v < 0x1p63)))
+		add_unusual(h, v);
+	else if ((double)(int64_t)v == v)
 		add_whole(h, (uint64_t)(int64_t)v);
-	else if (UNLIKELY(!add_own_fraction(h, v)))
-		add_fraction_slow(h, v);
+	else
+		add_fraction(h, v);
 }
 
 double
