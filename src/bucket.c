@@ -16,7 +16,7 @@ key_of_bound(double bound)
 static uint64_t
 slots(const struct bucket_table *t)
 {
-	return cpromi_bucket_slot(t, t->highest) + 1;
+	return (((uint64_t)t->highest - (uint64_t)t->lowest) >> t->shift) + 1;
 }
 
 static uint16_t
@@ -44,6 +44,7 @@ cpromi_bucket_plan(const double *bounds, size_t count)
 		t.highest = key_of_bound(bounds[count - 1]);
 	}
 	do {
+		t.last = (uint32_t)(slots(&t) - 1);
 		t.window = fullest_slot(&t, bounds, count);
 		if (t.shift == 63 || t.window < best.window)
 			best = t;

@@ -24,6 +24,7 @@ struct bucket_table {
 	const int64_t *keys;     /* of the bounds, and behind them the highest there is */
 	uint16_t shift;          /* of a key, to the bits that name a slot */
 	uint16_t window;         /* bounds to search from there on, at least 1 */
+	uint32_t last;           /* slot */
 	uint32_t bytes;          /* of keys and first, which are one piece */
 };
 
@@ -45,9 +46,10 @@ void cpromi_bucket_fill(struct bucket_table *t, void *place, const double *bound
 static inline size_t
 cpromi_bucket_slot(const struct bucket_table *t, int64_t key)
 {
-	key = key > t->lowest ? key : t->lowest;
-	key = key < t->highest ? key : t->highest;
-	return ((uint64_t)key - (uint64_t)t->lowest) >> t->shift;
+	uint64_t slot = ((uint64_t)key - (uint64_t)t->lowest) >> t->shift;
+
+	slot = key < t->highest ? slot : t->last;
+	return key > t->lowest ? slot : 0;
 }
 
 /*
