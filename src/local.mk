@@ -8,6 +8,8 @@ libcprom_la_SOURCES = \
 	src/atomic.h \
 	src/bounds.c \
 	src/bounds.h \
+	src/bucket.c \
+	src/bucket.h \
 	src/buffer.c \
 	src/buffer.h \
 	src/build_info.c \

@@ -40,7 +40,20 @@ cpromi_bound_spell(struct bound_text *t, uint32_t type, double bound, bool canon
 static size_t
 bounds_bytes(size_t count)
 {
-	return (count + BOUNDS_AT_ONCE) * sizeof(double);
+	return count * sizeof(double);
+}
+
+static bool
+add_buckets(struct shape *s)
+{
+	void *place;
+
+	s->buckets = cpromi_bucket_plan(s->bounds, s->count);
+	place = cpromi_region_alloc(s->region, s->buckets.bytes);
+	if (place == NULL)
+		return false;
+	cpromi_bucket_fill(&s->buckets, place, s->bounds, s->count);
+	return true;
 }
 
 /* Lines that a bound tells apart. */
@@ -65,14 +78,14 @@ copy_bounds(struct shape *s, const struct shape_key *key)
 		return false;
 	for (size_t i = 0; i < s->count; i++)
 		bounds[i] = key->bounds.items[i];
-	for (size_t i = 0; i < BOUNDS_AT_ONCE; i++)
-		bounds[s->count + i] = __builtin_inf();
 	for (size_t i = 0; i < lines; i++) {
-		cpromi_bound_spell(&texts[i], s->type, bounds[i], false);
-		cpromi_bound_spell(&texts[lines + i], s->type, bounds[i], true);
+		double bound = i < s->count ? bounds[i] : __builtin_inf();
+
+		cpromi_bound_spell(&texts[i], s->type, bound, false);
+		cpromi_bound_spell(&texts[lines + i], s->type, bound, true);
 	}
 	s->canonical = texts + lines;
-	return true;
+	return s->type != CPROM_TYPE_HISTOGRAM || add_buckets(s);
 }
 
 static uint32_t
@@ -99,6 +112,7 @@ drop_parts(struct shape *s)
 
 	cpromi_region_free(r, (void *)s->bounds, bounds_bytes(s->count));
 	cpromi_region_free(r, (void *)s->texts, 2 * bound_lines(s) * sizeof(*s->texts));
+	cpromi_region_free(r, (void *)s->buckets.keys, s->buckets.bytes);
 	cpromi_region_free(r, s->none, NONE_BYTES);
 	cpromi_region_free(r, s, sizeof(*s));
 }

@@ -24,6 +24,7 @@
 #ifndef CPROMI_SHAPE_H
 #define CPROMI_SHAPE_H
 
+#include "bucket.h"
 #include "lane.h"
 
 #include <cprom.h>
@@ -33,7 +34,6 @@
 /* Types beyond those that a page knows. */
 enum { CPROMI_TYPE_COLLECTOR = 100, CPROMI_TYPE_SKETCH_LEAF };
 
-#define BOUNDS_AT_ONCE 4   /* are compared: histogram.c */
 #define GAUGE_PART_CELLS 4 /* of a process: part.h */
 
 enum handle_kind {
@@ -85,7 +85,8 @@ struct shape {
 	atomic_u64 last_slice;          /* any that was: sketch.c */
 	struct shape *leaf;             /* of a summary's sketch */
 	size_t count;                   /* bounds */
-	const double *bounds;           /* behind the last one are BOUNDS_AT_ONCE of +Inf */
+	const double *bounds;           /* or quantiles */
+	struct bucket_table buckets;    /* of a histogram: how bounds are searched */
 	const struct bound_text *texts; /* count of them, and for a histogram le="+Inf" */
 	const struct bound_text *canonical; /* as many */
 };

@@ -8,6 +8,7 @@
 unit_tests = \
 	tests/test_address \
 	tests/test_bounds \
+	tests/test_bucket \
 	tests/test_buffer \
 	tests/test_build_info \
 	tests/test_clock \
