@@ -539,10 +539,11 @@ start_writer(unsigned first)
 	pid_t pid = fork();
 
 	assert_int_not_equal(pid, -1);
-	if (pid == 0)
+	if (pid == 0) {
 		alarm(60); /* should the test fail */
-	for (unsigned i = first; pid == 0; i++)
-		observe_number(i);
+		for (unsigned i = first;; i++)
+			observe_number(i);
+	}
 	return pid;
 }
 
