@@ -14,8 +14,10 @@ unit_tests = \
 	tests/test_collector \
 	tests/test_collision \
 	tests/test_counter \
+	tests/test_crc32 \
 	tests/test_default \
 	tests/test_definition \
+	tests/test_deflate \
 	tests/test_dump \
 	tests/test_epoch \
 	tests/test_error \
@@ -28,6 +30,7 @@ unit_tests = \
 	tests/test_histogram \
 	tests/test_hostile \
 	tests/test_http_parse \
+	tests/test_huffman \
 	tests/test_index \
 	tests/test_instrument \
 	tests/test_kinship \
@@ -60,6 +63,7 @@ unit_tests = \
 	tests/test_timer
 
 house_tests = \
+	tests/house_crc32_table.sh \
 	tests/house_doors.sh \
 	tests/house_floors.sh \
 	tests/house_headers.sh \
@@ -88,6 +92,7 @@ test_helpers = \
 	tests/check_page.py \
 	tests/common.sh \
 	tests/expect.h \
+	tests/gen_crc32_table.py \
 	tests/gen_number_table.py \
 	tests/heap.h \
 	tests/long_run.h \
@@ -118,6 +123,10 @@ tests_test_cplusplus_SOURCES = tests/test_cplusplus.cc
 # Static: the private cpromi_ functions are within reach of the tests.
 AM_DEFAULT_SOURCE_EXT = .c
 LDADD = libcprom.la -lm $(CMOCKA_LIBS)
+
+# The judge of what is compressed.
+tests_test_deflate_LDADD = $(LDADD) $(ZLIB_LIBS)
+tests_test_deflate_CPPFLAGS = $(AM_CPPFLAGS) -DHAVE_ZLIB=$(HAVE_ZLIB)
 
 # With tests/heap.h between the library and malloc.
 heap_ldflags = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
