@@ -76,6 +76,7 @@ house_tests = \
 e2e_tests = \
 	tests/churn.sh \
 	tests/e2e_example.sh \
+	tests/e2e_gzip.sh \
 	tests/e2e_install.sh \
 	tests/e2e_prefork.sh \
 	tests/e2e_prometheus.sh \
@@ -127,6 +128,8 @@ LDADD = libcprom.la -lm $(CMOCKA_LIBS)
 # The judge of what is compressed.
 tests_test_deflate_LDADD = $(LDADD) $(ZLIB_LIBS)
 tests_test_deflate_CPPFLAGS = $(AM_CPPFLAGS) -DHAVE_ZLIB=$(HAVE_ZLIB)
+tests_test_server_LDADD = $(LDADD) $(ZLIB_LIBS)
+tests_test_server_CPPFLAGS = $(AM_CPPFLAGS) -DHAVE_ZLIB=$(HAVE_ZLIB)
 
 # With tests/heap.h between the library and malloc.
 heap_ldflags = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
