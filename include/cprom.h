@@ -457,6 +457,7 @@ typedef struct cprom_server_options {
 	unsigned write_timeout_ms; /* without progress of a reader; 0: 30 s */
 	unsigned stop_timeout_ms;  /* for answers under way at stop; 0: 5 s */
 	unsigned socket_mode;      /* of a Unix socket; 0: 0660 */
+	int no_gzip;               /* the page is never compressed; else for clients that accept it */
 } cprom_server_options;
 
 /*

@@ -20,9 +20,14 @@ libcprom_la_SOURCES = \
 	src/collision.c \
 	src/collision.h \
 	src/counter.c \
+	src/crc32.c \
+	src/crc32.h \
+	src/crc32_table.h \
 	src/default.c \
 	src/definition.c \
 	src/definition.h \
+	src/deflate.c \
+	src/deflate.h \
 	src/dump.c \
 	src/epoch.c \
 	src/epoch.h \
@@ -55,6 +60,8 @@ libcprom_la_SOURCES = \
 	src/http_request.h \
 	src/http_site.c \
 	src/http_site.h \
+	src/huffman.c \
+	src/huffman.h \
 	src/index.c \
 	src/index.h \
 	src/instrument.c \

@@ -15,8 +15,10 @@ unit_tests = \
 	tests/test_collector \
 	tests/test_collision \
 	tests/test_counter \
+	tests/test_crc32 \
 	tests/test_default \
 	tests/test_definition \
+	tests/test_deflate \
 	tests/test_dump \
 	tests/test_epoch \
 	tests/test_error \
@@ -29,6 +31,7 @@ unit_tests = \
 	tests/test_histogram \
 	tests/test_hostile \
 	tests/test_http_parse \
+	tests/test_huffman \
 	tests/test_index \
 	tests/test_instrument \
 	tests/test_kinship \
@@ -61,6 +64,7 @@ unit_tests = \
 	tests/test_timer
 
 house_tests = \
+	tests/house_crc32_table.sh \
 	tests/house_doors.sh \
 	tests/house_floors.sh \
 	tests/house_headers.sh \
@@ -73,6 +77,7 @@ house_tests = \
 e2e_tests = \
 	tests/churn.sh \
 	tests/e2e_example.sh \
+	tests/e2e_gzip.sh \
 	tests/e2e_install.sh \
 	tests/e2e_prefork.sh \
 	tests/e2e_prometheus.sh \
@@ -90,6 +95,7 @@ test_helpers = \
 	tests/common.sh \
 	tests/decode_values.h \
 	tests/expect.h \
+	tests/gen_crc32_table.py \
 	tests/gen_number_table.py \
 	tests/heap.h \
 	tests/long_run.h \
@@ -120,6 +126,12 @@ tests_test_cplusplus_SOURCES = tests/test_cplusplus.cc
 # Static: the private cpromi_ functions are within reach of the tests.
 AM_DEFAULT_SOURCE_EXT = .c
 LDADD = libcprom.la -lm $(CMOCKA_LIBS)
+
+# The judge of what is compressed.
+tests_test_deflate_LDADD = $(LDADD) $(ZLIB_LIBS)
+tests_test_deflate_CPPFLAGS = $(AM_CPPFLAGS) -DHAVE_ZLIB=$(HAVE_ZLIB)
+tests_test_server_LDADD = $(LDADD) $(ZLIB_LIBS)
+tests_test_server_CPPFLAGS = $(AM_CPPFLAGS) -DHAVE_ZLIB=$(HAVE_ZLIB)
 
 # With tests/heap.h between the library and malloc.
 heap_ldflags = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free

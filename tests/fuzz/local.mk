@@ -5,10 +5,11 @@
 # What is found goes to tests/fuzz/found/NAME/ of the build directory, and what breaks it to tests/fuzz/crashes/.
 fuzz_targets = \
 	accept \
+	deflate \
 	escaping
 
 # What oracles need; a target links what it uses.
-fuzz_libs =
+fuzz_libs = -lz
 
 FUZZ_CC = clang
 FUZZ_SECONDS = 60
@@ -23,5 +24,6 @@ fuzz:
 EXTRA_DIST += \
 	tests/fuzz/corpus \
 	tests/fuzz/fuzz_accept.c \
+	tests/fuzz/fuzz_deflate.c \
 	tests/fuzz/fuzz_escaping.c \
 	tests/fuzz/run.sh
