@@ -81,6 +81,8 @@ libcprom_la_SOURCES = \
 	src/platform.h \
 	src/process.c \
 	src/process.h \
+	src/protobuf.c \
+	src/protobuf.h \
 	src/put.h \
 	src/region.c \
 	src/region.h \
