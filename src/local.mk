@@ -26,6 +26,9 @@ libcprom_la_SOURCES = \
 	src/error.h \
 	src/escape.c \
 	src/escape.h \
+	src/exponential.c \
+	src/exponential.h \
+	src/exponential_table.h \
 	src/family.c \
 	src/family.h \
 	src/gauge.c \
@@ -58,6 +61,8 @@ libcprom_la_SOURCES = \
 	src/lane.h \
 	src/metric.c \
 	src/metric.h \
+	src/native.c \
+	src/native.h \
 	src/number.c \
 	src/number.h \
 	src/number_table.h \
@@ -66,6 +71,8 @@ libcprom_la_SOURCES = \
 	src/platform.h \
 	src/process.c \
 	src/process.h \
+	src/record.c \
+	src/record.h \
 	src/region.c \
 	src/region.h \
 	src/registry.c \
@@ -83,7 +90,8 @@ libcprom_la_SOURCES = \
 	src/sink.h \
 	src/sketch.c \
 	src/sketch.h \
-	src/sketch_table.h \
+	src/sparse.c \
+	src/sparse.h \
 	src/summary.c \
 	src/table.c \
 	src/table.h \

@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "definition.h"
 #include "number.h"
+#include "record.h"
 #include "sketch.h"
 
 /* ---- values ---------------------------------------------------------------- */
@@ -32,7 +33,7 @@ histogram_values(const struct handle *h, double *out, uint64_t *words)
 	size_t n = h->chunk->shape->count + 1;
 	uint64_t *counts = words, total = 0;
 
-	cpromi_snapshot(h, &out[n], counts, words + n);
+	cpromi_snapshot(cpromi_record_cells(h), &out[n], counts, words + n);
 	for (size_t i = 0; i < n; i++) {
 		total += counts[i];
 		out[i] = (double)total;

@@ -19,6 +19,7 @@ unit_tests = \
 	tests/test_epoch \
 	tests/test_error \
 	tests/test_escape \
+	tests/test_exponential \
 	tests/test_family \
 	tests/test_fork \
 	tests/test_gauge \
@@ -33,6 +34,7 @@ unit_tests = \
 	tests/test_lane \
 	tests/test_lines \
 	tests/test_metric \
+	tests/test_native \
 	tests/test_number \
 	tests/test_part \
 	tests/test_process \
