@@ -596,6 +596,12 @@ cpromi_native_read(struct native_view *v, const struct handle *h, void *memory)
 	cpromi_epoch_retire(&registry_of(h)->epoch, r);
 }
 
+void
+cpromi_native_peek(struct native_view *v, const struct handle *h, void *memory)
+{
+	read_record(v, cpromi_record_of(h), memory);
+}
+
 /* ---- count and sum --------------------------------------------------------- */
 
 void

@@ -86,6 +86,9 @@ size_t cpromi_native_bytes(const struct shape *s);
 /* Reads it into that memory, aligned as a double; may reset the series. In an epoch. */
 void cpromi_native_read(struct native_view *v, const struct handle *h, void *memory);
 
+/* The same without a reset, for who does not show what it reads. */
+void cpromi_native_peek(struct native_view *v, const struct handle *h, void *memory);
+
 /*
  * Adds n observations of v, not NaN, that are sum together; classic is their bucket among
  * the bounds. Without memory for a leaf they are dropped, and counted.

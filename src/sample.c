@@ -103,3 +103,33 @@ cpromi_samples_read(struct samples *r, const struct series *s, bool canonical, v
 		break;
 	}
 }
+
+void
+cpromi_samples_read_native(struct samples *r, struct native_view *v, const struct series *s,
+			   bool may_reset, void *memory, size_t max)
+{
+	const struct handle *h = &s->handle;
+	const struct shape *shape = h->chunk->shape;
+	double *out = memory;
+
+	if (may_reset)
+		cpromi_native_read(v, h, out + max);
+	else
+		cpromi_native_peek(v, h, out + max);
+	for (size_t i = 0; i < shape->count; i++)
+		out[i] = (double)v->classic[i];
+	out[shape->count] = (double)v->count;
+	out[shape->count + 1] = v->sum;
+	out[shape->count + 2] = (double)v->count;
+	*r = (struct samples){
+		.type = h->type,
+		.count = max,
+		.told_apart = shape->count + 1,
+		.values = out,
+		.bounds = shape->bounds,
+		.labels = s->text->bytes,
+		.labels_length = s->text->length,
+		.series = s,
+		.native = v,
+	};
+}

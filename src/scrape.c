@@ -23,14 +23,17 @@
  *      One that was removed leaves bytes of the promise, which are filled with a field that
  *      readers skip (cpromi_protobuf_fill()).
  *  B2  Counters and gauges keep their size, so the promise is exact. Counts are varints, which
- *      grow, and a process may set its part of a gauge for the first time: such
- *      a family is promised a 32nd more than it measured. An integer of the usual 2 bytes takes
- *      three of them when it is 128 times as much.
+ *      grow; exemplars and native buckets appear; a process sets its part of a gauge for the
+ *      first time. Such a family is promised a 32nd more than it measured. A count takes one
+ *      byte more when it is 128 times as large.
  *  B3  If that is not enough, the message is filled up and closed. The series that did not fit
  *      is a message of its own, of the same name, whose size is known when it is written; those
  *      behind it are measured anew. So each time one series more is done, whatever happens.
  *      Servers take a family in pieces. Only a Pushgateway would keep the last one alone.
  *  B4  One byte cannot be filled: a Metric that would leave one goes the way of B3.
+ *  B5  A native histogram may be reset when it is read, and then has to be shown. So the first
+ *      time it is only looked at; if its family is small, it is held the second time, however
+ *      much it grows meanwhile.
  */
 #include "definition.h"
 #include "error.h"
@@ -57,7 +60,9 @@ struct message {
 	uint64_t size;  /* measured */
 	uint64_t
 		left; /* promised, not written yet: to be filled when it is not being written any more */
-	bool grows;            /* its series may: B2 */
+	bool grows; /* its series may: B2 */
+	bool native;
+	bool again;            /* what is measured will be shown: B5 */
 	struct buffer held;    /* its Metrics, up to MESSAGE_HELD */
 	struct buffer metrics; /* of one series, while it is shown */
 };
@@ -180,6 +185,13 @@ end_family(cprom_scrape *s)
 	s->message.phase = MESSAGE_NONE;
 }
 
+/* Will what is read now be in the page? */
+static bool
+is_shown(const cprom_scrape *s)
+{
+	return s->message.phase != MESSAGE_MEASURED || s->message.again;
+}
+
 static void
 name_messages(cprom_scrape *s)
 {
@@ -197,7 +209,7 @@ measure_message(cprom_scrape *s)
 	m->phase = MESSAGE_MEASURED;
 	m->start = s->place;
 	m->size = 0;
-	m->grows = false;
+	m->grows = m->native = m->again = false;
 	m->held.length = 0;
 }
 
@@ -208,7 +220,13 @@ end_measuring(cprom_scrape *s, struct target *t)
 	uint64_t promise = m->size + (m->grows ? m->size / 32 : 0);
 	enum step done;
 
-	if (m->size <= MESSAGE_HELD) {
+	if (m->native && !m->again && m->size <= MESSAGE_HELD) {
+		s->place = m->start;
+		measure_message(s);
+		m->again = true;
+		return STEP_WENT_ON;
+	}
+	if (m->size <= MESSAGE_HELD || m->again) {
 		end_family(s);
 		return m->size == 0 ? STEP_WENT_ON
 				    : show_message(s, t, m->size, m->held.bytes, (size_t)m->size);
@@ -241,7 +259,7 @@ static enum step
 add_to_measured(struct message *m, const char *metrics, size_t size)
 {
 	m->size += size;
-	return m->size > MESSAGE_HELD || cpromi_buffer_add(&m->held, metrics, size)
+	return (m->size > MESSAGE_HELD && !m->again) || cpromi_buffer_add(&m->held, metrics, size)
 		       ? STEP_WENT_ON
 		       : STEP_NO_MEMORY;
 }
@@ -343,6 +361,7 @@ show_samples(cprom_scrape *s, struct target *t, struct samples *r)
 		return STEP_WENT_ON;
 	if (s->format.kind == FORMAT_PROTOBUF) {
 		s->message.grows = true;
+		s->message.native |= r->native != NULL;
 		return show_metrics(s, t, r);
 	}
 	if (!show_first_head(s, t))
@@ -360,15 +379,23 @@ show_samples(cprom_scrape *s, struct target *t, struct samples *r)
 static NOINLINE enum step
 show_all_samples(cprom_scrape *s, struct target *t, const struct series *series)
 {
-	size_t count = cpromi_samples_count(&series->handle);
+	const struct handle *h = &series->handle;
+	bool native = s->format.kind == FORMAT_PROTOBUF && cpromi_native_is(h);
+	size_t count = cpromi_samples_count(h);
+	size_t native_bytes = native ? cpromi_native_bytes(h->chunk->shape) : 0;
+	struct native_view view;
 	struct samples r;
 	char *memory;
 
 	s->values.length = 0;
-	memory = cpromi_buffer_room(&s->values, count * SAMPLE_BYTES);
+	memory = cpromi_buffer_room(&s->values, count * SAMPLE_BYTES + native_bytes);
 	if (UNLIKELY(memory == NULL))
 		return STEP_NO_MEMORY;
-	cpromi_samples_read(&r, series, s->format.kind == FORMAT_OPENMETRICS, memory, count);
+	if (native)
+		cpromi_samples_read_native(&r, &view, series, is_shown(s), memory, count);
+	else
+		cpromi_samples_read(&r, series, s->format.kind == FORMAT_OPENMETRICS, memory,
+				    count);
 	return show_samples(s, t, &r);
 }
 

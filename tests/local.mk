@@ -124,7 +124,7 @@ LDADD = libcprom.la -lm $(CMOCKA_LIBS)
 
 # With tests/heap.h between the library and malloc.
 heap_ldflags = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
-tests_test_protobuf_LDFLAGS = $(heap_ldflags)
+tests_test_protobuf_LDFLAGS = $(heap_ldflags) -Wl,--wrap=clock_gettime
 tests_test_scrape_LDFLAGS = $(heap_ldflags)
 tests_test_sink_LDFLAGS = $(heap_ldflags)
 tests_scrape_memory_LDFLAGS = $(heap_ldflags)

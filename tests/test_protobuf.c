@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -32,6 +33,35 @@
 	"application/"                                                                             \
 	"vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
 #define MANY 3000 /* series, of which the Metrics are not held */
+
+/* ---- the clock ------------------------------------------------------------------ */
+
+static struct timespec stopped;
+
+int __real_clock_gettime(clockid_t id, struct timespec *t);
+int __wrap_clock_gettime(clockid_t id, struct timespec *t);
+
+static void
+stop_clock(time_t seconds, long nanos)
+{
+	stopped = (struct timespec){seconds, nanos};
+}
+
+int
+__wrap_clock_gettime(clockid_t id, struct timespec *t)
+{
+	if (stopped.tv_sec == 0)
+		return __real_clock_gettime(id, t);
+	*t = stopped;
+	return 0;
+}
+
+static int
+teardown_clock(void **state)
+{
+	stop_clock(0, 0);
+	return teardown(state);
+}
 
 /* ---- a reader ------------------------------------------------------------------ */
 
@@ -170,6 +200,14 @@ read_page(struct bytes page, struct seen *seen)
 				assert_in_range(f.number, 1, 5);
 		}
 	}
+}
+
+static void
+assert_all_once(const struct seen *seen, size_t from, size_t to)
+{
+	for (size_t i = 0; i < sizeof(seen->times); i++)
+		if (seen->times[i] != (i >= from && i < to))
+			fail_msg("series %zu was there %d times", i, seen->times[i]);
 }
 
 /* ---- pages ---------------------------------------------------------------------- */
@@ -619,15 +657,220 @@ any_number_of_bytes_but_one_can_be_filled(void **state)
 	}
 }
 
-/* ---- promises --------------------------------------------------------------------------- */
+/* ---- exemplars and native histograms ------------------------------------------------------ */
 
 static void
-assert_all_once(const struct seen *seen, size_t from, size_t to)
+an_exemplar_of_a_counter_has_its_time(void **state)
 {
-	for (size_t i = 0; i < sizeof(seen->times); i++)
-		if (seen->times[i] != (i >= from && i < to))
-			fail_msg("series %zu was there %d times", i, seen->times[i]);
+	cprom_counter *c = cprom_counter_new("c", "", .registry = registry);
+
+	(void)state;
+	stop_clock(1754006400, 125000000);
+	cprom_counter_add_exemplar(c, 2, CPROM_LABELS("t", "\""));
+	assert_message(
+		"34 0a0163 1200 1800 222b 1a29 090000000000000040"
+		"  121e 0a06 0a0174 120122  110000000000000040  1a0b 0880 87b0c406 10c0b2cd3b");
 }
+
+static void
+the_infinite_bucket_is_there_for_its_exemplar(void **state)
+{
+	cprom_histogram *h = cprom_histogram_new("h", "", .registry = registry,
+						 .buckets = CPROM_BUCKETS(1));
+
+	(void)state;
+	stop_clock(1, 0);
+	cprom_histogram_observe_exemplar(h, 2, CPROM_LABELS("t", "x"));
+	assert_message("47 0a0168 1200 1804 223e 3a3c 0801 110000000000000040"
+		       "  1a0b 0800 11000000000000f03f"
+		       "  1a22 0801 11000000000000f07f"
+		       "    1a15 0a06 0a0174 120178  110000000000000040  1a02 0801");
+}
+
+static const struct native_bucket few[] = {{-2, {2, 0}}, {-1, {1, 0}}, {3, {3, 0}}};
+
+static void
+the_worked_body_is_written_byte_for_byte(void **state)
+{
+	static const double values[] = {3, 7, 7, 9, 7}, bounds[] = {0.5, 2.5};
+	const struct native_view view = {
+		.schema = 1,
+		.zero_threshold = 0x1p-128,
+		.zero_count = 1,
+		.created = 1754000000,
+		.buckets = few,
+		.bucket_count = 3,
+	};
+	const struct naming n = {
+		.name = "q_seconds",
+		.name_length = 9,
+		.family_length = 9,
+		.type = CPROM_TYPE_HISTOGRAM,
+	};
+	const struct family_view family = {.help = "Q.", .help_length = 2, .unit = ""};
+	cprom_histogram *h = cprom_histogram_new("h", "", .registry = registry,
+						 .buckets = CPROM_BUCKETS(0.5, 2.5));
+	const struct samples s = {
+		.type = CPROM_TYPE_HISTOGRAM,
+		.count = 5,
+		.told_apart = 3,
+		.values = values,
+		.bounds = bounds,
+		.labels = "op=\"get\"",
+		.labels_length = 8,
+		.series = (const struct series *)h,
+		.native = &view,
+	};
+	struct buffer b = {0};
+	size_t bound = cpromi_protobuf_bound(&s), size;
+	char *room = malloc(bound), *p;
+
+	(void)state;
+	stop_clock(1754006400, 125000000);
+	cprom_histogram_observe_exemplar(h, 2.5, CPROM_LABELS("trace_id", "ab1"));
+	p = cpromi_protobuf_metrics(room, room + bound, &n, &s);
+	size = (size_t)(room + bound - p);
+	assert_true(cpromi_buffer_add(&b, p, size));
+	cpromi_protobuf_finish(&b, 0, &n, &family);
+	/* The body has no exemplars of the native histogram: 42 bytes, and the lengths around them. */
+	assert_bytes(b.bytes, b.length,
+		     "c001 0a09715f7365636f6e6473 1202512e 1804 22ac01"
+		     "0a090a026f701203676574 3a9e01 0807 110000000000002240"
+		     "1a0b 0803 11000000000000e03f"
+		     "1a34 0807 110000000000000440"
+		     "  1a27 0a0f0a0874726163655f69641203616231 110000000000000440"
+		     "    1a0b 088087b0c406 10c0b2cd3b"
+		     "2802 31000000000000f037 3801 620408031002 620408061001 6a03040104"
+		     "7a060880d5afc406"
+		     "820127 0a0f0a0874726163655f69641203616231 110000000000000440"
+		     "    1a0b 088087b0c406 10c0b2cd3b");
+	cpromi_buffer_free(&b);
+	free(room);
+}
+
+/* What follows schema, threshold and count of zeros. */
+static void
+assert_native(const struct native_bucket *buckets, size_t count, const char *hex)
+{
+	static const double values[] = {1, 1, 1};
+	const struct native_view view = {.created = 1, .buckets = buckets, .bucket_count = count};
+	const struct samples s = {
+		.type = CPROM_TYPE_HISTOGRAM,
+		.count = 3,
+		.told_apart = 1,
+		.values = values,
+		.labels = "",
+		.native = &view,
+	};
+	char whole[2048];
+	unsigned length = 24 + 4;
+
+	for (const char *p = hex; *p != '\0'; p++)
+		length += *p != ' ';
+	length = 28 + (length - 28) / 2;
+	snprintf(whole, sizeof(whole),
+		 "22%02x3a%02x 0801 11000000000000f03f 2800 310000000000000000 3800 %s 7a020801",
+		 length + 2, length, hex);
+	assert_metrics(CPROM_TYPE_HISTOGRAM, &s, whole);
+}
+
+static void
+buckets_are_spans_and_deltas(void **state)
+{
+	static const struct native_bucket gap_of_two[] = {{-2, {2, 0}}, {-1, {1, 0}}, {2, {3, 0}}};
+	static const struct native_bucket both[] = {{-5, {0, 1}}, {7, {300, 2}}};
+	static const struct native_bucket far[] = {{INT32_MIN / 2, {UINT64_MAX >> 1, 0}},
+						   {INT32_MAX / 2, {1, 0}}};
+
+	(void)state;
+	assert_native(few, 3, "620408031002 620408061001 6a03040104");
+	/* 2, -1, -1, 0, 3 */
+	assert_native(gap_of_two, 3, "620408031005 6a050401010006");
+	assert_native(both, 2, "4a0408091001 4a0408161001 52020202 6204080e1001 6a02d804");
+	assert_native(far, 2,
+		      "620808ffffffff071001 620808fcffffff0f1001"
+		      "6a14 feffffffffffffffff01 fbffffffffffffffff01");
+}
+
+/* Readers before Prometheus 2.47 look at deltas, later ones at spans. */
+static void
+an_empty_native_histogram_is_marked_as_one(void **state)
+{
+	(void)state;
+	assert_native(NULL, 0, "620408001001 6a0100");
+}
+
+static void
+a_native_histogram_is_written_as_in_the_readers_vector(void **state)
+{
+	cprom_histogram *h;
+
+	(void)state;
+	stop_clock(1, 0);
+	h = cprom_histogram_new("h", "x", .registry = registry,
+				.native = CPROM_NATIVE(.growth = 2, .zero_threshold = -1));
+	cprom_histogram_observe(h, 1);
+	cprom_histogram_observe_many(h, 2, 2);
+	assert_message("32 0a0168 120178 1804 2228 3a26 0803 110000000000001440"
+		       "2800 310000000000000000 3800 620408001002 6a020202 7a020801");
+}
+
+static cprom_histogram *
+native_family(size_t count, size_t buckets)
+{
+	cprom_histogram *h = cprom_histogram_new(
+		"h", "H.", .registry = registry, .labels = CPROM_LABELS("i"),
+		.native = CPROM_NATIVE(.growth = 2, .max_buckets = 4, .min_reset = 1));
+
+	for (size_t i = 0; i < count; i++)
+		for (size_t j = 0; j < buckets; j++)
+			cprom_histogram_observe(cprom_labels(h, number_text(i)), (double)(1 << j));
+	return h;
+}
+
+/* More buckets than are shown: so it is due. */
+static void
+each_observation_is_shown_before_a_reset(void **state)
+{
+	static const size_t series[] = {3, 2000};
+	struct seen seen;
+
+	(void)state;
+	for (size_t i = 0; i < array_len(series); i++) {
+		cprom_histogram *h = native_family(series[i], 8);
+
+		stop_clock(100, 0);
+		read_rendered(&seen);
+		assert_all_once(&seen, 0, series[i]);
+		assert_int_equal(seen.counts, 8 * series[i]);
+		assert_int_equal(seen.messages, 1);
+		read_rendered(&seen);
+		assert_int_equal(seen.counts, 0);
+		assert_all_once(&seen, 0, series[i]);
+		cprom_unregister(h);
+		stop_clock(1, 0);
+	}
+}
+
+static void
+new_buckets_go_into_the_promise_or_another_message(void **state)
+{
+	cprom_histogram *h = native_family(2000, 1);
+	struct seen seen;
+	struct reading r = start_reading(10, 10);
+
+	(void)state;
+	for (size_t i = 0; i < 2000; i += 10)
+		cprom_histogram_observe(cprom_labels(h, number_text(i)), 2);
+	read_more(&r, 1000, 20000);
+	for (size_t i = 0; i < 2000; i++)
+		cprom_histogram_observe(cprom_labels(h, number_text(i)), 1 << 5);
+	end_reading(&r, 1000, &seen);
+	assert_in_range(seen.messages, 1, 4);
+	assert_all_once(&seen, 0, 2000);
+}
+
+/* ---- promises --------------------------------------------------------------------------- */
 
 static void
 a_large_family_is_one_message_of_exactly_its_length(void **state)
@@ -889,7 +1132,7 @@ an_empty_registry_is_an_empty_page(void **state)
 	assert_message("");
 }
 
-#define with_registry(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define with_registry(test) cmocka_unit_test_setup_teardown(test, setup, teardown_clock)
 
 int
 main(void)
@@ -911,6 +1154,14 @@ main(void)
 		cmocka_unit_test(counts_take_as_many_bytes_as_they_need),
 		cmocka_unit_test(labels_may_have_any_length),
 		cmocka_unit_test(any_number_of_bytes_but_one_can_be_filled),
+		with_registry(an_exemplar_of_a_counter_has_its_time),
+		with_registry(the_infinite_bucket_is_there_for_its_exemplar),
+		with_registry(the_worked_body_is_written_byte_for_byte),
+		cmocka_unit_test(buckets_are_spans_and_deltas),
+		cmocka_unit_test(an_empty_native_histogram_is_marked_as_one),
+		with_registry(a_native_histogram_is_written_as_in_the_readers_vector),
+		with_registry(each_observation_is_shown_before_a_reset),
+		with_registry(new_buckets_go_into_the_promise_or_another_message),
 		with_registry(a_large_family_is_one_message_of_exactly_its_length),
 		with_registry(the_bytes_do_not_depend_on_how_they_are_read),
 		with_registry(series_that_go_after_the_promise_leave_bytes_that_are_skipped),
