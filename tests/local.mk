@@ -80,6 +80,7 @@ e2e_tests = \
 	tests/e2e_prometheus.sh \
 	tests/page_judges.sh \
 	tests/prefork.sh \
+	tests/protobuf_judges.sh \
 	tests/scrape_memory.sh \
 	tests/stress.sh
 
@@ -89,11 +90,13 @@ explore_tests = tests/explore.sh
 # Included, read or run by the tests above.
 test_helpers = \
 	tests/check_page.py \
+	tests/check_protobuf.py \
 	tests/common.sh \
 	tests/expect.h \
 	tests/gen_number_table.py \
 	tests/heap.h \
 	tests/long_run.h \
+	tests/metrics.proto \
 	tests/page.h \
 	tests/promql.py \
 	tests/with_registry.h
