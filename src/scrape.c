@@ -46,7 +46,7 @@
 #include <stdlib.h>
 
 #define MESSAGE_HELD 16384
-#define MESSAGE_FILLED 4096 /* at once */
+#define MESSAGE_FILLED 512  /* at once */
 #define SERIES_MEASURED 256 /* in one epoch */
 
 /* The MetricFamily at hand: see B1. */
