@@ -104,14 +104,15 @@ cpromi_unescape(const char *text, size_t n, char *out)
 	size_t length = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		char next = text[i] == '\\' && i + 1 < n ? text[i + 1] : '\0';
+		char c = text[i], next = c == '\\' && i + 1 < n ? text[i + 1] : '\0';
 
 		if (next == '\\' || next == 'n' || next == '"') {
-			out[length++] = next == 'n' ? '\n' : next;
+			c = next == 'n' ? '\n' : next;
 			i++;
-		} else {
-			out[length++] = text[i];
 		}
+		if (out != NULL)
+			out[length] = c;
+		length++;
 	}
 	return length;
 }

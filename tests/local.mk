@@ -24,6 +24,7 @@ unit_tests = \
 	tests/test_error \
 	tests/test_escape \
 	tests/test_exemplar \
+	tests/test_exponential \
 	tests/test_family \
 	tests/test_fork \
 	tests/test_gauge \
@@ -43,10 +44,12 @@ unit_tests = \
 	tests/test_naming \
 	tests/test_name \
 	tests/test_negotiate \
+	tests/test_native \
 	tests/test_number \
 	tests/test_openmetrics \
 	tests/test_part \
 	tests/test_process \
+	tests/test_protobuf \
 	tests/test_region \
 	tests/test_registry \
 	tests/test_scrape \
@@ -83,6 +86,7 @@ e2e_tests = \
 	tests/e2e_prometheus.sh \
 	tests/page_judges.sh \
 	tests/prefork.sh \
+	tests/protobuf_judges.sh \
 	tests/scrape_memory.sh \
 	tests/stress.sh
 
@@ -92,6 +96,7 @@ explore_tests = tests/explore.sh
 # Included, read or run by the tests above.
 test_helpers = \
 	tests/check_page.py \
+	tests/check_protobuf.py \
 	tests/common.sh \
 	tests/decode_values.h \
 	tests/expect.h \
@@ -99,6 +104,7 @@ test_helpers = \
 	tests/gen_number_table.py \
 	tests/heap.h \
 	tests/long_run.h \
+	tests/metrics.proto \
 	tests/page.h \
 	tests/promql.py \
 	tests/with_registry.h
@@ -135,6 +141,7 @@ tests_test_server_CPPFLAGS = $(AM_CPPFLAGS) -DHAVE_ZLIB=$(HAVE_ZLIB)
 
 # With tests/heap.h between the library and malloc.
 heap_ldflags = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
+tests_test_protobuf_LDFLAGS = $(heap_ldflags) -Wl,--wrap=clock_gettime
 tests_test_scrape_LDFLAGS = $(heap_ldflags)
 tests_test_sink_LDFLAGS = $(heap_ldflags)
 tests_scrape_memory_LDFLAGS = $(heap_ldflags)

@@ -2,7 +2,7 @@
 /*
  * pages: prints a page for other programs to judge, and writes down what was put into it.
  *
- *    pages NAME FILE [BYTES]    the page to the output, read in pieces of BYTES bytes
+ *    pages NAME FILE [BYTES [ACCEPT]]    the page to the output, read in pieces of BYTES bytes
  *    pages list                 the names
  *    pages decimal-point        that of the locale of the environment
  *
@@ -763,9 +763,9 @@ static const struct {
 };
 
 static int
-print_page(size_t piece)
+print_page(size_t piece, const char *accept)
 {
-	cprom_scrape *s = cprom_scrape_open(registry, NULL);
+	cprom_scrape *s = cprom_scrape_open(registry, accept);
 	char *bytes = malloc(piece);
 	ssize_t n = -1;
 
@@ -797,10 +797,11 @@ main(int argc, char **argv)
 			if (book == NULL || registry == NULL || piece == 0)
 				break;
 			pages[i].fill();
-			return print_page(piece);
+			return print_page(piece, argc > 4 ? argv[4] : NULL);
 		}
 	if (argc == 2 && strcmp(argv[1], "list") == 0)
 		return 0;
-	fprintf(stderr, "usage: pages NAME FILE [BYTES] | pages list | pages decimal-point\n");
+	fprintf(stderr,
+		"usage: pages NAME FILE [BYTES [ACCEPT]] | pages list | pages decimal-point\n");
 	return 1;
 }
