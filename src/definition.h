@@ -10,6 +10,14 @@
 /* 0, or -1 with EINVAL and what is wrong with it. */
 int cpromi_definition_check(const struct family_spec *spec);
 
+/*
+ * Labels beside those of the definition, name, value, …: 0, or -1 with EINVAL and what is wrong
+ * with them; the bytes that they take at most; their text, as it stands in a line, to p.
+ */
+int cpromi_more_labels_check(const struct definition *d, cprom_strings more);
+size_t cpromi_more_labels_bound(cprom_strings more);
+char *cpromi_more_labels_put(char *p, cprom_strings more);
+
 /* A copy in the region; NULL without memory. */
 struct definition *cpromi_definition_make(struct region *r, const struct family_spec *spec);
 

@@ -52,6 +52,7 @@ struct definition {
 	const struct lead *leads;
 	const char *const_labels; /* as they stand in a line, without a comma behind */
 	uint32_t const_length;
+	const struct lead *states; /* of a stateset: each as its label, `name="state"` */
 };
 
 struct family {

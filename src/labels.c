@@ -244,8 +244,26 @@ cpromi_series_make(struct family *f, cprom_strings values)
 }
 
 void
+cpromi_info_text_free(struct cprom_registry *r, struct info_text *t)
+{
+	if (t != NULL)
+		cpromi_region_free(&r->region, t, sizeof(*t) + t->length);
+}
+
+/* What an info says goes with it. */
+static void
+drop_info_text(struct cprom_registry *r, const struct handle *h)
+{
+	uint64_t word = exchange_acq_rel(cpromi_shared_cells(h, 0), 0);
+
+	cpromi_info_text_free(r, (struct info_text *)(uintptr_t)word);
+}
+
+void
 cpromi_series_reclaim(struct cprom_registry *r, struct series *s)
 {
+	if (s->handle.type == CPROM_TYPE_INFO)
+		drop_info_text(r, &s->handle);
 	cpromi_region_free(&r->region, s->text, sizeof(*s->text) + s->text->length);
 	s->text = NULL;
 	cpromi_shape_give(&s->handle);

@@ -53,6 +53,7 @@ libcprom_la_SOURCES = \
 	src/http_site.h \
 	src/index.c \
 	src/index.h \
+	src/info.c \
 	src/instrument.c \
 	src/label_text.c \
 	src/label_text.h \
@@ -98,6 +99,8 @@ libcprom_la_SOURCES = \
 	src/sketch.c \
 	src/sketch.h \
 	src/sketch_table.h \
+	src/stateset.c \
+	src/stateset.h \
 	src/summary.c \
 	src/table.c \
 	src/table.h \

@@ -67,6 +67,9 @@ void cpromi_series_clear(struct family *f);
 /* Of a series that nobody can reach any more: gives text, cells and memory back. */
 void cpromi_series_reclaim(struct cprom_registry *r, struct series *s);
 
+/* Of what an info said: gives its memory back. NULL is none. */
+void cpromi_info_text_free(struct cprom_registry *r, struct info_text *t);
+
 /* Is it at this place of f's index, and was it born by then? */
 bool cpromi_series_is_due(const struct family *f, const struct series *s, uint32_t place,
 			  uint64_t birth_limit);

@@ -37,6 +37,16 @@ struct series {
 _Static_assert(sizeof(void *) != 8 || sizeof(struct series) == CACHE_LINE,
 	       "a series is one cache line");
 
+/*
+ * What the only cell of an info points to, or else 0: more labels, spelled. Replaced as a whole
+ * (info.c), so that a page has the old ones or the new ones.
+ */
+struct info_text {
+	struct handle handle; /* kind HANDLE_TEXT, to be retired by */
+	uint32_t length;
+	char bytes[];
+};
+
 static inline struct series *
 series_of_node(struct node *n)
 {

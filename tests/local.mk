@@ -28,6 +28,7 @@ unit_tests = \
 	tests/test_hostile \
 	tests/test_http_parse \
 	tests/test_index \
+	tests/test_info \
 	tests/test_instrument \
 	tests/test_kinship \
 	tests/test_label_text \
@@ -51,6 +52,7 @@ unit_tests = \
 	tests/test_signals \
 	tests/test_sink \
 	tests/test_sketch \
+	tests/test_stateset \
 	tests/test_summary \
 	tests/test_table \
 	tests/test_text \

@@ -21,17 +21,7 @@
 
 #define OPENMETRICS "application/openmetrics-text;version=1.0.0"
 
-static void
-assert_openmetrics(const char *expected)
-{
-	size_t length;
-	char *page = cprom_render(registry, OPENMETRICS, &length);
-
-	assert_non_null(page);
-	assert_string_equal(page, expected);
-	assert_int_equal(length, strlen(expected));
-	free(page);
-}
+#define assert_openmetrics(expected) assert_openmetrics_page(registry, (expected))
 
 static void
 an_empty_registry_is_a_page_that_ends(void **state)

@@ -53,6 +53,7 @@ a_fresh_registry_shows_every_metric_of_the_library(void **state)
 		DROPPED("negative"),
 		DROPPED("infinite"),
 		DROPPED("labels_missing"),
+		DROPPED("no_such_state"),
 		SAMPLES("invalid"),
 		SAMPLES("duplicate"),
 		"cprom_collector_failures_total",
