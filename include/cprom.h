@@ -374,26 +374,36 @@ CPROM_API cprom_collector *cprom_collector_create(const cprom_collector_options 
  */
 CPROM_API void cprom_collector_unregister(cprom_collector *c);
 
+typedef struct cprom_family_options {
+	size_t size;
+	cprom_type type;
+	const char *name;
+	const char *help;
+	const char *unit; /* base unit, such as "seconds"; not of an info or a stateset */
+} cprom_family_options;
+
 typedef struct cprom_sample {
 	size_t size;
-	double value;           /* counter, gauge, untyped */
+	double value;           /* counter, gauge, untyped; that of an info is 1 whatever stands here */
 	cprom_strings labels;   /* name, value, name, value, … */
 	int64_t timestamp_ms;   /* since the Unix epoch; 0: none, as is right for most */
-	cprom_doubles bounds;   /* histogram: upper bounds without +Inf */
-	const uint64_t *counts; /* histogram: bounds.count + 1 counts, not cumulative */
+	cprom_doubles bounds;   /* (gauge) histogram: upper bounds without +Inf */
+	const uint64_t *counts; /* (gauge) histogram: bounds.count + 1 counts, not cumulative */
 	cprom_doubles quantiles; /* summary */
 	const double *values;    /* summary: one per quantile */
 	uint64_t count;          /* summary */
-	double sum;              /* histogram, summary */
+	double sum;              /* (gauge) histogram, summary */
+	cprom_strings states;    /* stateset: the names of all states */
+	uint64_t on;             /* stateset: bit i is states.items[i] */
 } cprom_sample;
 
 /*
- * Inside a collector: begins a family; cprom_sink_sample() then adds samples to
- * it. A family or sample that is not valid, or that is in the page already, is
+ * Inside a collector: cprom_sink_family(out, type, "name", "Help.", .unit = …) begins a family;
+ * cprom_sink_sample(out, value, …) then adds samples to it. A family or sample that is not valid, or that is in the page already, is
  * left out, counted in the library's own metrics, and -1 with EINVAL or EEXIST
  * is returned. A family without samples is not shown.
  */
-CPROM_API int cprom_sink_family(cprom_sink *out, cprom_type type, const char *name, const char *help);
+CPROM_API int cprom_sink_begin(cprom_sink *out, const cprom_family_options *o);
 CPROM_API int cprom_sink_add(cprom_sink *out, const cprom_sample *s);
 
 /* The collector could not do its work: all that it emitted in this scrape is left out. */

@@ -48,6 +48,9 @@
 	cprom_server_start_with(CPROM_OPTIONS_(cprom_server_options, .address = __VA_ARGS__))
 #define cprom_server_open(...)                                                                     \
 	cprom_server_open_with(CPROM_OPTIONS_(cprom_server_options, .address = __VA_ARGS__))
+#define cprom_sink_family(sink, family_type, metric_name, ...)                                     \
+	cprom_sink_begin((sink), CPROM_OPTIONS_(cprom_family_options, .type = (family_type),       \
+						.name = (metric_name), .help = __VA_ARGS__))
 #define cprom_sink_sample(sink, ...)                                                               \
 	cprom_sink_add((sink), CPROM_OPTIONS_(cprom_sample, .value = __VA_ARGS__))
 
@@ -194,6 +197,19 @@ cprom_server_open(const char *address, Set... set)
 	o.address = address;
 	(set(o), ...);
 	return cprom_server_open_with(&o);
+}
+
+template <class... Set>
+inline int
+cprom_sink_family(cprom_sink *sink, cprom_type type, const char *name, const char *help, Set... set)
+{
+	cprom_family_options o{};
+	o.size = sizeof(o);
+	o.type = type;
+	o.name = name;
+	o.help = help;
+	(set(o), ...);
+	return cprom_sink_begin(sink, &o);
 }
 
 template <class... Set>

@@ -266,29 +266,30 @@ put_leads(struct writer *w, struct definition *d, struct lead *leads)
 	}
 }
 
-/* `name="state"` for each state. */
-static void
-put_states(struct writer *w, struct definition *d, cprom_strings states, struct lead *leads)
+size_t
+cpromi_states_bytes(const char *name, cprom_strings states)
 {
-	d->states = leads;
-	for (size_t i = 0; i < states.count; i++) {
-		leads[i].bytes = w->p;
-		put(w, d->name, d->name_length);
-		put(w, "=\"", 2);
-		w->p += cpromi_escape(states.items[i], strlen(states.items[i]), true, w->p);
-		put(w, "\"", 1);
-		leads[i].length = (uint32_t)(w->p - leads[i].bytes);
-	}
-}
-
-static size_t
-state_bytes(const struct common_options *o, cprom_strings states)
-{
-	size_t n = states.count * (strlen(o->name) + strlen("=\"\""));
+	size_t n = states.count * (strlen(name) + strlen("=\"\""));
 
 	for (size_t i = 0; i < states.count; i++)
 		n += cpromi_escape(states.items[i], strlen(states.items[i]), true, NULL);
 	return n;
+}
+
+char *
+cpromi_states_put(char *p, const char *name, cprom_strings states, struct lead *leads)
+{
+	struct writer w = {p};
+
+	for (size_t i = 0; i < states.count; i++) {
+		leads[i].bytes = w.p;
+		put(&w, name, strlen(name));
+		put(&w, "=\"", 2);
+		w.p += cpromi_escape(states.items[i], strlen(states.items[i]), true, w.p);
+		put(&w, "\"", 1);
+		leads[i].length = (uint32_t)(w.p - leads[i].bytes);
+	}
+	return w.p;
 }
 
 static size_t
@@ -307,7 +308,7 @@ cpromi_definition_make(struct region *r, const struct family_spec *spec)
 	size_t arrays = o->labels.count * (sizeof(char *) + sizeof(struct lead)) +
 			states.count * sizeof(struct lead);
 	size_t bytes = sizeof(struct definition) + arrays + string_bytes(o) +
-		       state_bytes(o, states);
+		       cpromi_states_bytes(o->name, states);
 	struct definition *d = cpromi_region_alloc(r, bytes);
 	struct lead *leads;
 	const char **labels;
@@ -331,7 +332,8 @@ cpromi_definition_make(struct region *r, const struct family_spec *spec)
 		labels[i] = put_string(&w, o->labels.items[i]);
 	put_const_labels(&w, d, o);
 	put_leads(&w, d, leads);
-	put_states(&w, d, states, leads + o->labels.count);
+	d->states = leads + o->labels.count;
+	w.p = cpromi_states_put(w.p, d->name, states, leads + o->labels.count);
 	return d;
 }
 

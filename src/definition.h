@@ -18,6 +18,13 @@ int cpromi_more_labels_check(const struct definition *d, cprom_strings more);
 size_t cpromi_more_labels_bound(cprom_strings more);
 char *cpromi_more_labels_put(char *p, cprom_strings more);
 
+/*
+ * The states of a stateset as its labels, `name="state"`: the bytes that they take; their text to
+ * p, and where in it each one is to leads.
+ */
+size_t cpromi_states_bytes(const char *name, cprom_strings states);
+char *cpromi_states_put(char *p, const char *name, cprom_strings states, struct lead *leads);
+
 /* A copy in the region; NULL without memory. */
 struct definition *cpromi_definition_make(struct region *r, const struct family_spec *spec);
 

@@ -38,15 +38,13 @@ cpromi_states_check(const char *name, cprom_strings states)
 	return 0;
 }
 
-/* The name is that of a label, too. */
 static int
 check(const cprom_stateset_options *o)
 {
 	const char *name = o->name == NULL ? "(null)" : o->name;
 
-	if (o->name != NULL && strchr(o->name, ':') != NULL)
-		return cpromi_fail(EINVAL,
-				   "%s: a stateset's name is a label's name, which has no colon",
+	if (!cpromi_label_name_valid(o->name))
+		return cpromi_fail(EINVAL, "%s: a stateset is called as one of its labels is",
 				   name);
 	if (o->unit != NULL && *o->unit != '\0')
 		return cpromi_fail(EINVAL, "%s: a stateset has no unit", name);

@@ -153,6 +153,8 @@ collect(cprom_sink *out, void *arg)
 	cprom_sink_family(out, CPROM_TYPE_GAUGE, "collected", "By a collector.");
 	cprom_sink_sample(out, *static_cast<double *>(arg),
 			  [](auto &s) { s.labels = CPROM_LABELS("a", "b"); });
+	cprom_sink_family(out, CPROM_TYPE_GAUGE, "collected_bytes", "With a unit.",
+			  [](auto &f) { f.unit = "bytes"; });
 }
 
 static void

@@ -192,7 +192,7 @@ bad_definitions_are_refused(void **state)
 					  .states = CPROM_STATES(long_name)),
 		       "long");
 	assert_refused(cprom_stateset_new("m:n", "M.", .registry = registry, .states = ab),
-		       "colon");
+		       "labels");
 	assert_refused(cprom_stateset_new("m_seconds", "M.", .registry = registry, .states = ab,
 					  .unit = "seconds"),
 		       "unit");
