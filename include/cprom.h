@@ -146,6 +146,7 @@ typedef struct cprom_registry_options {
 	size_t max_bytes;    /* 0: CPROM_DEFAULT_MAX_(SHARED_)BYTES; at most 32 GiB */
 	unsigned max_lanes;  /* threads that count without sharing; 0: CPROM_DEFAULT_MAX_LANES */
 	int self_metrics;    /* show the library's own metrics, as the default registry does */
+	int created_timestamps; /* show when counters, histograms and summaries began, where the format can */
 } cprom_registry_options;
 
 /*
@@ -395,6 +396,7 @@ typedef struct cprom_sample {
 	double sum;              /* (gauge) histogram, summary */
 	cprom_strings states;    /* stateset: the names of all states */
 	uint64_t on;             /* stateset: bit i is states.items[i] */
+	int64_t created_ms;      /* counter, histogram, summary: since when it counts; 0: not known */
 } cprom_sample;
 
 /*

@@ -56,3 +56,11 @@ cpromi_unix_seconds(void)
 
 	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
+
+int64_t
+cpromi_unix_ms(void)
+{
+	struct timespec t = now(CLOCK_REALTIME);
+
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}

@@ -79,6 +79,13 @@ struct family {
 	void *arg;
 };
 
+/* The family that a series is in, or was in last. */
+static inline struct family *
+cpromi_family_of_series(const struct series *s)
+{
+	return cpromi_region_at(s->handle.chunk->shape->region, s->family);
+}
+
 #define FAMILY_TYPES (CPROM_TYPE_GAUGE_HISTOGRAM + 1) /* 0 stands for collectors */
 #define FAMILY_REMOVED ((uintptr_t)1)
 

@@ -43,12 +43,6 @@ make_text(cprom_registry *r, cprom_strings texts)
 	return t;
 }
 
-static struct family *
-family_of(const struct series *s)
-{
-	return cpromi_region_at(s->handle.chunk->shape->region, s->family);
-}
-
 /*
  * The family of a series that is in it now, maybe not the one that the handle was given for;
  * else NULL. All infos are of one shape: texts that were checked for one series must not come
@@ -58,7 +52,7 @@ static struct family *
 living_family(const struct series *s)
 {
 	uint32_t slot = load_acquire(&s->slot);
-	struct family *f = family_of(s);
+	struct family *f = cpromi_family_of_series(s);
 
 	/* Not born: this memory was a family's, and will be another's, which is not linked yet. */
 	if (cpromi_family_is_removed(f) || load_acquire(&f->birth) == 0)
@@ -103,7 +97,7 @@ cprom_info_put(cprom_info *i, cprom_strings texts)
 		return cpromi_fail(EINVAL, "the info is NULL");
 	if (h->kind != HANDLE_SERIES)
 		return cpromi_fail(EINVAL, "the info has labels: one of its children is meant");
-	r = family_of((const struct series *)h)->registry;
+	r = cpromi_family_of_series((const struct series *)h)->registry;
 	if (!cpromi_epoch_enter(&r->epoch, &g))
 		return cpromi_fail(ENOMEM, "the registry has no memory for one more thread");
 	result = replace((const struct series *)h, texts);

@@ -34,6 +34,7 @@ struct cprom_registry {
 	atomic_u32 series;         /* live */
 	atomic_u32 family_count;   /* live, without collectors */
 	uint32_t max_series;
+	bool created; /* constant: series have the time when they were made */
 	atomic_u64 drops[DROP_REASONS];
 	atomic_u64 counts[SELF_COUNTS];
 };

@@ -71,12 +71,11 @@ gauge_values(struct samples *r, const struct handle *h, double *out, struct part
 	}
 }
 
-static const struct definition *
-definition_of(const struct series *s)
+static bool
+has_beginning(uint32_t type)
 {
-	const struct family *f = cpromi_region_at(s->handle.chunk->shape->region, s->family);
-
-	return f->def;
+	return type == CPROM_TYPE_COUNTER || type == CPROM_TYPE_HISTOGRAM ||
+	       type == CPROM_TYPE_SUMMARY;
 }
 
 static void
@@ -86,7 +85,7 @@ stateset_values(struct samples *r, const struct series *s, double *out)
 
 	for (size_t i = 0; i < r->count; i++)
 		out[i] = (double)(on >> i & 1);
-	r->states = definition_of(s)->states;
+	r->states = cpromi_family_of_series(s)->def->states;
 	r->told_apart = r->count;
 }
 
@@ -123,6 +122,8 @@ cpromi_samples_read(struct samples *r, const struct series *s, bool canonical, v
 		.labels = s->text->bytes,
 		.labels_length = s->text->length,
 	};
+	if (cpromi_family_of_series(s)->registry->created && has_beginning(h->type))
+		r->created_ms = *text_created(s->text);
 	switch (h->type) {
 	case CPROM_TYPE_COUNTER:
 		out[0] = cprom_counter_value((const cprom_counter *)h);

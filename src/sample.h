@@ -24,6 +24,7 @@ struct samples {
 	const char *labels;              /* as they stand in a line */
 	size_t labels_length;
 	int64_t timestamp_ms; /* 0: none */
+	int64_t created_ms;   /* when a counter, histogram or summary began; 0: not known */
 };
 
 /* Memory that a sample takes while it is read: value, and part, lead or two words of a snapshot. */

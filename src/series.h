@@ -15,6 +15,24 @@ struct text {
 	char bytes[];
 };
 
+/*
+ * In registries that note when series are made, the time stands behind the labels, in milliseconds
+ * since the Unix epoch, aligned so that it may be changed at once.
+ */
+static inline int64_t *
+text_created(const struct text *t)
+{
+	return (int64_t *)((char *)t + ((sizeof(*t) + t->length + 7) & ~(size_t)7));
+}
+
+static inline size_t
+text_bytes(size_t length, bool created)
+{
+	size_t n = sizeof(struct text) + length;
+
+	return created ? ((n + 7) & ~(size_t)7) + sizeof(int64_t) : n;
+}
+
 #define SLOT_NONE 0          /* not in its family's index yet */
 #define SLOT_GONE UINT32_MAX /* removed; never to be in the index again */
 

@@ -508,6 +508,7 @@ read_sample(cprom_sink *out, const cprom_sample *s, struct samples *r)
 		.bounds = bounds.items,
 		.extras = (struct bound_text *)(values + count),
 		.timestamp_ms = s->timestamp_ms,
+		.created_ms = s->created_ms,
 	};
 	copy_values(out, s, count, values);
 	spell_bounds(out, r, bounds.count, (struct bound_text *)(values + count));
@@ -524,9 +525,10 @@ show_sample(cprom_sink *out, struct samples *r)
 	if (out->naming.openmetrics)
 		cpromi_openmetrics_trim(r);
 	cpromi_text_begin(&l, &out->naming, r);
-	p = cpromi_buffer_room(out->spool, r->count * cpromi_text_sample_bound(&l, r));
+	p = cpromi_buffer_room(out->spool, cpromi_text_samples_bound(&l, r));
 	if (p != NULL)
-		out->spool->length = (size_t)(cpromi_text_samples(p, &l, r) - out->spool->bytes);
+		out->spool->length = (size_t)(cpromi_text_samples(p, &l, &out->naming, r) -
+					      out->spool->bytes);
 }
 
 /* Takes s->bounds by copy: a last +Inf is taken off. */
@@ -535,7 +537,7 @@ check_sample(const cprom_sink *out, cprom_sample *s)
 {
 	const char *name = out->head.bytes;
 
-	if (s->timestamp_ms < 0)
+	if (s->timestamp_ms < 0 || s->created_ms < 0)
 		return cpromi_fail(EINVAL, "%s: a time before 1970 cannot be written", name);
 	if (out->type == CPROM_TYPE_COUNTER && !(s->value >= 0))
 		return cpromi_fail(EINVAL, "%s: a counter is not below 0, nor NaN", name);
