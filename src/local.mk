@@ -67,6 +67,7 @@ libcprom_la_SOURCES = \
 	src/huffman.h \
 	src/index.c \
 	src/index.h \
+	src/info.c \
 	src/instrument.c \
 	src/label_text.c \
 	src/label_text.h \
@@ -119,6 +120,8 @@ libcprom_la_SOURCES = \
 	src/sketch.h \
 	src/sparse.c \
 	src/sparse.h \
+	src/stateset.c \
+	src/stateset.h \
 	src/summary.c \
 	src/table.c \
 	src/table.h \

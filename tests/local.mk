@@ -34,6 +34,7 @@ unit_tests = \
 	tests/test_http_parse \
 	tests/test_huffman \
 	tests/test_index \
+	tests/test_info \
 	tests/test_instrument \
 	tests/test_kinship \
 	tests/test_label_text \
@@ -59,6 +60,7 @@ unit_tests = \
 	tests/test_signals \
 	tests/test_sink \
 	tests/test_sketch \
+	tests/test_stateset \
 	tests/test_summary \
 	tests/test_table \
 	tests/test_text \
