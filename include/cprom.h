@@ -132,7 +132,7 @@ CPROM_API const char *cprom_version(void);
 #define CPROM_MAX_LABELS 64          /* of one family */
 #define CPROM_MAX_LABEL_BYTES 16384  /* of one series: names, values and quotes, escaped */
 #define CPROM_MAX_EXEMPLAR_CHARACTERS 128 /* of one exemplar: names and values, in code points */
-#define CPROM_MAX_BUCKETS 1024       /* of one histogram */
+#define CPROM_MAX_BUCKETS 1024       /* of one histogram; also native ones */
 #define CPROM_MAX_QUANTILES 64       /* of one summary */
 #define CPROM_MAX_AGE_BUCKETS 60     /* of one summary */
 
@@ -207,9 +207,27 @@ typedef struct cprom_gauge_options {
 	cprom_multiprocess_mode multiprocess_mode;
 } cprom_gauge_options;
 
+/*
+ * Native histograms: sparse exponential buckets, as many as observations need, in place of or
+ * beside those of .buckets. Only the protobuf format can carry them. More than max_buckets
+ * are never shown, but for those of factor 65536, the coarsest there are: first the zero
+ * bucket grows up to max_zero_threshold, then the resolution is halved, as often as needed.
+ * A histogram that this happened to is reset when it is scraped and min_reset has passed since
+ * its beginning or the last reset: that page shows it once more, then all of it begins anew.
+ */
+typedef struct cprom_native {
+	size_t size;
+	double growth;             /* most factor from bucket to bucket, above 1; 0: 1.1 */
+	unsigned max_buckets;      /* 0: 160; at most CPROM_MAX_BUCKETS */
+	double zero_threshold;     /* |v| up to it count as zero; 0: 2^-128; negative: zeros alone */
+	double max_zero_threshold; /* 0: zero_threshold stays */
+	double min_reset;          /* seconds, longer than between scrapes; 0: no reset */
+} cprom_native;
+
 typedef struct cprom_histogram_options {
 	CPROM_COMMON_OPTIONS;
-	cprom_doubles buckets; /* none: .005 .01 .025 .05 .1 .25 .5 1 2.5 5 10 */
+	cprom_doubles buckets; /* none: .005 .01 .025 .05 .1 .25 .5 1 2.5 5 10, if not .native */
+	const cprom_native *native; /* CPROM_NATIVE(.growth = 1.1, …) */
 } cprom_histogram_options;
 
 typedef struct cprom_summary_options {

@@ -316,7 +316,7 @@ put_at(const struct handle *h, size_t bucket, double v, int64_t now, cprom_strin
 void
 cpromi_exemplar_put(const struct handle *h, size_t bucket, double v, cprom_strings labels)
 {
-	if (h->kind == HANDLE_SERIES)
+	if (cpromi_handle_counts(h))
 		put_at(h, bucket, v, cpromi_unix_coarse_ns(), labels);
 }
 
@@ -372,7 +372,7 @@ cpromi_exemplar_ask(const struct handle *h, size_t bucket, double v)
 	hook_function hook = (hook_function)load_acquire(&cpromi_exemplar_hook);
 	struct cprom_exemplar e = {h, bucket, v, cpromi_unix_coarse_ns()};
 
-	if (hook == NULL || inside || h->kind != HANDLE_SERIES || !is_due(h, bucket, e.now))
+	if (hook == NULL || inside || !cpromi_handle_counts(h) || !is_due(h, bucket, e.now))
 		return;
 	inside = true;
 	hook(&e);

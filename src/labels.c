@@ -17,6 +17,7 @@
 #include "error.h"
 #include "escape.h"
 #include "exemplar.h"
+#include "record.h"
 #include "registry.h"
 
 #include <errno.h>
@@ -221,8 +222,8 @@ make_series(struct family *f, const struct values_key *key)
 	if (h == NULL)
 		return NULL;
 	s->text = make_text(f, key);
-	if (s->text == NULL) {
-		cpromi_shape_give(h);
+	if (s->text == NULL || !cpromi_record_attach(h)) {
+		cpromi_series_reclaim(f->registry, s);
 		return NULL;
 	}
 	s->family = f->self;
@@ -248,8 +249,10 @@ void
 cpromi_series_reclaim(struct cprom_registry *r, struct series *s)
 {
 	cpromi_exemplar_forget(s);
-	cpromi_region_free(&r->region, s->text, sizeof(*s->text) + s->text->length);
+	if (s->text != NULL)
+		cpromi_region_free(&r->region, s->text, sizeof(*s->text) + s->text->length);
 	s->text = NULL;
+	cpromi_record_detach(&s->handle);
 	cpromi_shape_give(&s->handle);
 }
 

@@ -30,6 +30,9 @@ libcprom_la_SOURCES = \
 	src/escape.h \
 	src/exemplar.c \
 	src/exemplar.h \
+	src/exponential.c \
+	src/exponential.h \
+	src/exponential_table.h \
 	src/family.c \
 	src/family.h \
 	src/format.h \
@@ -71,6 +74,8 @@ libcprom_la_SOURCES = \
 	src/name.h \
 	src/negotiate.c \
 	src/negotiate.h \
+	src/native.c \
+	src/native.h \
 	src/number.c \
 	src/number.h \
 	src/number_table.h \
@@ -82,6 +87,8 @@ libcprom_la_SOURCES = \
 	src/process.c \
 	src/process.h \
 	src/put.h \
+	src/record.c \
+	src/record.h \
 	src/region.c \
 	src/region.h \
 	src/registry.c \
@@ -99,7 +106,8 @@ libcprom_la_SOURCES = \
 	src/sink.h \
 	src/sketch.c \
 	src/sketch.h \
-	src/sketch_table.h \
+	src/sparse.c \
+	src/sparse.h \
 	src/summary.c \
 	src/table.c \
 	src/table.h \

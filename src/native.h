@@ -22,9 +22,9 @@
  *  - What was counted is never moved. A bucket of a finer schema is merged when it is
  *    read: N1.
  *  - Memory is bounded by leaves: an observer that needs one more than max_buckets of the
- *    schema in force halves the resolution first (each leaf has a populated bucket, so
- *    the limit is exceeded anyway). In all there are at most max_buckets leaves of each schema,
- *    and those that schema -4 takes.
+ *    schema in force halves the resolution first. Each leaf has a populated bucket, so the limit is
+ *    exceeded anyway, unless they are in the zero bucket by now. In all there are at most
+ *    max_buckets leaves of each schema (but at least FEWEST_LEAVES), and those that schema -4 takes.
  *  - A reset gives the series another record, empty, by one compare-and-swap; the read that
  *    does it reads the old record after that, and shows it. So nothing is lost between
  *    two pages but what is under way in that moment: an update that found the old record before
@@ -92,5 +92,8 @@ void cpromi_native_read(struct native_view *v, const struct handle *h, void *mem
  */
 void cpromi_native_observe(const struct handle *h, size_t classic, double v, double sum,
 			   uint64_t n);
+
+/* Count and sum since the last reset; 0 of a series that is none any more. */
+void cpromi_native_totals(const struct handle *h, uint64_t *count, double *sum);
 
 #endif

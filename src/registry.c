@@ -5,16 +5,18 @@
 #include "registry.h"
 
 #include "error.h"
+#include "record.h"
 
 #include <errno.h>
 _Static_assert(sizeof(struct cprom_registry) + CACHE_LINE < REGION_FIRST_BYTES,
 	       "a registry fits its first segment");
 _Static_assert(offsetof(struct cprom_registry, region) == 0, "a region starts with itself");
 _Static_assert(offsetof(struct series, handle.link) == 0 &&
-		       offsetof(struct family, handle.link) == 0,
+		       offsetof(struct family, handle.link) == 0 &&
+		       offsetof(struct record, handle.link) == 0,
 	       "retired objects are linked at their start");
 
-/* An object that no reader can see any more: a series or a family. */
+/* An object that no reader can see any more: a series, a family, or a record of a native histogram. */
 static void
 reclaim(struct epoch *e, void *object)
 {
@@ -25,6 +27,8 @@ reclaim(struct epoch *e, void *object)
 
 	if (h->kind == HANDLE_FAMILY)
 		cpromi_family_reclaim(object);
+	else if (h->kind == HANDLE_RECORD)
+		cpromi_record_give(object);
 	else
 		cpromi_series_reclaim(r, object);
 }

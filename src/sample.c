@@ -5,6 +5,7 @@
 #include "sample.h"
 
 #include "clock.h"
+#include "record.h"
 #include "sketch.h"
 
 size_t
@@ -28,7 +29,7 @@ histogram_values(struct samples *r, const struct handle *h, double *out, uint64_
 	size_t n = h->chunk->shape->count + 1;
 	uint64_t *counts = words, total = 0;
 
-	cpromi_snapshot(h, &out[n], counts, words + n);
+	cpromi_snapshot(cpromi_record_cells(h), &out[n], counts, words + n);
 	for (size_t i = 0; i < n; i++) {
 		total += counts[i];
 		out[i] = (double)total;

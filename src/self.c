@@ -27,6 +27,7 @@ dropped_updates(cprom_sink *out, const cprom_registry *r)
 		[DROP_NEGATIVE] = "negative",
 		[DROP_INFINITE] = "infinite",
 		[DROP_NOT_A_SERIES] = "labels_missing",
+		[DROP_NO_MEMORY] = "no_memory",
 	};
 
 	cprom_sink_family(out, CPROM_TYPE_COUNTER, "cprom_updates_dropped_total",

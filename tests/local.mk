@@ -21,6 +21,7 @@ unit_tests = \
 	tests/test_error \
 	tests/test_escape \
 	tests/test_exemplar \
+	tests/test_exponential \
 	tests/test_family \
 	tests/test_fork \
 	tests/test_gauge \
@@ -39,6 +40,7 @@ unit_tests = \
 	tests/test_naming \
 	tests/test_name \
 	tests/test_negotiate \
+	tests/test_native \
 	tests/test_number \
 	tests/test_openmetrics \
 	tests/test_part \
