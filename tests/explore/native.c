@@ -211,6 +211,42 @@ check_limited(void)
 	close_registry();
 }
 
+/* As if it had too many leaves to be given another at this resolution. */
+static void
+setup_leaves(void)
+{
+	open_native(3, 0);
+	cprom_histogram_observe(histogram, 1);
+	store_relaxed(&cpromi_record_of((struct handle *)histogram)->leaves, 1000);
+	machine_thread_exit();
+}
+
+static void
+observe_elsewhere(void)
+{
+	cprom_histogram_observe(histogram, -300); /* negative ones have leaves of their own */
+}
+
+static void
+read_any(void)
+{
+	struct native_view v;
+
+	read_view(&v, histogram, memory[1]);
+	EXPECT(v.count >= 1 && v.schema <= -3);
+}
+
+static void
+check_leaves(void)
+{
+	struct native_view v;
+
+	read_view(&v, histogram, memory[0]);
+	EXPECT(v.schema == -4 && v.count == 2 && v.classic[0] == 2);
+	EXPECT(in_bucket(&v, 0) == 1 && v.zero_count == 0);
+	close_registry();
+}
+
 /* ---- resets ------------------------------------------------------------------------------ */
 
 static void
@@ -315,6 +351,13 @@ const struct program native_programs[] = {
 	 check_limited,
 	 .progress = 30000,
 	 .depth = {1, 1, 0}},
+	{"native-leaves",
+	 "an observer halves the resolution for want of leaves, against a read",
+	 setup_leaves,
+	 {observe_elsewhere, read_any},
+	 check_leaves,
+	 .progress = 15000,
+	 .depth = {2, 1, 0}},
 	{"native-reset",
 	 "a reset against an observer",
 	 setup_due,
