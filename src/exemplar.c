@@ -346,16 +346,10 @@ put_at(const struct handle *h, size_t bucket, double v, int64_t now, cprom_strin
 		cpromi_registry_count(registry_of(h), SELF_EXEMPLARS_WITHOUT_MEMORY);
 }
 
-static bool
-is_series(const struct handle *h)
-{
-	return h->kind == HANDLE_SERIES || h->kind == HANDLE_NATIVE;
-}
-
 void
 cpromi_exemplar_put(const struct handle *h, size_t bucket, double v, cprom_strings labels)
 {
-	if (is_series(h))
+	if (cpromi_handle_counts(h))
 		put_at(h, bucket, v, cpromi_unix_coarse_ns(), labels);
 }
 
@@ -411,7 +405,7 @@ cpromi_exemplar_ask(const struct handle *h, size_t bucket, double v)
 	hook_function hook = (hook_function)load_acquire(&cpromi_exemplar_hook);
 	struct cprom_exemplar e = {h, bucket, v, cpromi_unix_coarse_ns()};
 
-	if (hook == NULL || inside || !is_series(h) || !is_due(h, bucket, e.now))
+	if (hook == NULL || inside || !cpromi_handle_counts(h) || !is_due(h, bucket, e.now))
 		return;
 	inside = true;
 	hook(&e);
