@@ -37,13 +37,13 @@
 #define MATCH_MIN 3 /* of the format */
 #define MATCH_MAX 258
 #define END_OF_BLOCK 256
-#define SYMBOLS 286
 #define CODE_BITS 12 /* at most: four literals are written at once. Longer ones gain nothing */
 #define ITEMS 19     /* codes for the lengths of codes */
 #define ITEM_BITS 7
 
 static_assert(DEFLATE_WINDOW <= 32768, "a distance is at most 32768, a stored block 65535 bytes");
-static_assert(DEFLATE_UNIT > (17 + 3 * ITEMS + ITEM_BITS * (SYMBOLS + DEFLATE_DISTANCES)) / 8 + 16,
+static_assert(DEFLATE_UNIT >
+		      (17 + 3 * ITEMS + ITEM_BITS * (DEFLATE_SYMBOLS + DEFLATE_DISTANCES)) / 8 + 16,
 	      "a block's head is written at once");
 
 /* ---- bits ---- */
@@ -101,6 +101,8 @@ suspend(struct deflate *d, const struct bit_writer *w)
 
 /* ---- codes of lengths and distances (RFC 1951, 3.2.5) ---- */
 
+#define LAST_LENGTH_CODE 28 /* of 258 alone */
+
 /* By length - 3: the code, counted from 257. */
 static const uint8_t length_codes[DEFLATE_LENGTHS] = {
 	0,  1,  2,  3,  4,  5,  6,  7,  8,  8,  9,  9,  10, 10, 11, 11, 12, 12, 12, 12, 13, 13,
@@ -120,7 +122,7 @@ static const uint8_t length_codes[DEFLATE_LENGTHS] = {
 static unsigned
 length_extra_bits(unsigned code)
 {
-	return code < 8 || code == 28 ? 0 : code / 4 - 1;
+	return code < 8 || code == LAST_LENGTH_CODE ? 0 : code / 4 - 1;
 }
 
 /* Without a branch: distances are hard to predict. */
@@ -212,7 +214,7 @@ same_before(const struct deflate *d, uint32_t at, uint32_t distance, uint32_t mo
 		     (uint32_t)__builtin_clzll((load_le64(p) ^ load_le64(p - distance)) | 1) / 8);
 }
 
-/* Adds the literals from begin on and a match; all of it is parsed then. */
+/* Adds what is not parsed yet as literals, and a match behind them; then both are. */
 static inline void
 add_run(struct deflate *d, uint32_t literals, uint32_t length, uint32_t distance)
 {
@@ -225,6 +227,14 @@ add_run(struct deflate *d, uint32_t literals, uint32_t length, uint32_t distance
 						       (uint16_t)distance};
 	d->literal_count += literals;
 	d->parsed += literals + length;
+}
+
+/* Beside the parsing, which waits for memory and branches, this takes hardly any time. */
+static inline void
+count_match(struct deflate_counts *c, uint32_t length, uint32_t distance)
+{
+	c->symbols[END_OF_BLOCK + 1 + length_codes[length - MATCH_MIN]]++;
+	c->distances[distance_code(distance)]++;
 }
 
 /* As far as literals of the block may go. */
@@ -256,6 +266,7 @@ parse(struct deflate *d)
 				    d->window + least(d->filled, at + MATCH_MAX));
 		back = same_before(d, at, distance, least(at - d->parsed, MATCH_MAX - length));
 		add_run(d, at - back - d->parsed, back + length, distance);
+		count_match(&d->counts, back + length, distance);
 		at = d->parsed;
 		last = distance;
 		if (at + 6 <= d->filled)
@@ -270,12 +281,6 @@ parse(struct deflate *d)
 }
 
 /* ---- a block's codes ---- */
-
-/* How often each symbol and each distance code is in the block. */
-struct counts {
-	uint16_t symbols[SYMBOLS];
-	uint16_t distances[DEFLATE_DISTANCES];
-};
 
 /* Four by turns: a count that was just written is slow to read. */
 static void
@@ -296,31 +301,15 @@ count_literals(const struct deflate *d, uint16_t *counts)
 		counts[i] = (uint16_t)(counts[i] + more[0][i] + more[1][i] + more[2][i]);
 }
 
-static void
-count(const struct deflate *d, struct counts *c)
-{
-	memset(c, 0, sizeof(*c));
-	count_literals(d, c->symbols);
-	for (uint32_t i = 0; i < d->run_count; i++) {
-		const struct deflate_run *r = &d->runs[i];
-
-		if (r->length == 0)
-			continue;
-		c->symbols[END_OF_BLOCK + 1 + length_codes[r->length - MATCH_MIN]]++;
-		c->distances[distance_code(r->distance)]++;
-	}
-	c->symbols[END_OF_BLOCK] = 1;
-}
-
 /* Bits of all that was counted, in the codes made for it. */
 static uint64_t
-body_bits(const struct deflate *d, const struct counts *c)
+body_bits(const struct deflate *d, const struct deflate_counts *c)
 {
 	uint64_t bits = 0;
 
-	for (unsigned s = 0; s < SYMBOLS; s++)
+	for (unsigned s = 0; s < DEFLATE_SYMBOLS; s++)
 		bits += (uint32_t)c->symbols[s] * d->symbols[s].length;
-	for (unsigned s = END_OF_BLOCK + 1; s < SYMBOLS; s++)
+	for (unsigned s = END_OF_BLOCK + 1; s < DEFLATE_SYMBOLS; s++)
 		bits += c->symbols[s] * length_extra_bits(s - END_OF_BLOCK - 1);
 	for (unsigned s = 0; s < DEFLATE_DISTANCES; s++)
 		bits += (uint32_t)c->distances[s] *
@@ -339,8 +328,8 @@ static const uint8_t item_extra_bits[ITEMS] = {[16] = 2, [17] = 3, [18] = 7};
 struct head {
 	unsigned symbols, distances, items_coded; /* up to the last that has a code */
 	unsigned count;
-	uint8_t items[SYMBOLS + DEFLATE_DISTANCES];
-	uint8_t extra[SYMBOLS + DEFLATE_DISTANCES];
+	uint8_t items[DEFLATE_SYMBOLS + DEFLATE_DISTANCES];
+	uint8_t extra[DEFLATE_SYMBOLS + DEFLATE_DISTANCES];
 	struct huffman_code codes[ITEMS];
 };
 
@@ -393,12 +382,12 @@ next_item(struct head *h, const uint8_t *lengths, unsigned n, bool first)
 static unsigned
 make_head(struct head *h, const struct deflate *d)
 {
-	uint8_t lengths[SYMBOLS + DEFLATE_DISTANCES];
+	uint8_t lengths[DEFLATE_SYMBOLS + DEFLATE_DISTANCES];
 	uint16_t counts[ITEMS] = {0};
 	unsigned n, bits;
 
 	h->count = 0;
-	h->symbols = count_codes(d->symbols, SYMBOLS, END_OF_BLOCK + 1);
+	h->symbols = count_codes(d->symbols, DEFLATE_SYMBOLS, END_OF_BLOCK + 1);
 	h->distances = count_codes(d->distances, DEFLATE_DISTANCES, 1);
 	n = h->symbols + h->distances;
 	for (unsigned i = 0; i < n; i++)
@@ -445,14 +434,17 @@ write_head(struct bit_writer *w, const struct head *h, bool last)
 static void
 make_lengths(struct deflate *d)
 {
-	for (unsigned i = 0, first = 0; i < DEFLATE_LENGTHS; i++) {
-		unsigned code = length_codes[i], extra = length_extra_bits(code);
-		struct huffman_code c = d->symbols[END_OF_BLOCK + 1 + code];
+	uint32_t *next = d->lengths;
 
-		if (code != length_codes[first])
-			first = i;
-		d->lengths[i] = (c.bits | (i - first) << c.length) | (c.length + extra)
-									     << LENGTH_BITS_SHIFT;
+	for (unsigned code = 0; code < DEFLATE_SYMBOLS - END_OF_BLOCK - 1; code++) {
+		struct huffman_code c = d->symbols[END_OF_BLOCK + 1 + code];
+		unsigned extra = length_extra_bits(code);
+		uint32_t entry = c.bits | (uint32_t)(c.length + extra) << LENGTH_BITS_SHIFT;
+
+		if (code == LAST_LENGTH_CODE) /* the code before could say 258, too */
+			next--;
+		for (uint32_t i = 0; i < 1U << extra; i++)
+			*next++ = entry | i << c.length;
 	}
 }
 
@@ -472,14 +464,15 @@ begin_block(struct deflate *d, unsigned char *p)
 {
 	struct bit_writer w = resume(d, p);
 	uint32_t size = d->parsed - d->block;
-	struct counts c;
+	struct deflate_counts *c = &d->counts;
 	struct head h;
 	uint64_t bits;
 
-	count(d, &c);
-	cpromi_huffman_make(c.symbols, SYMBOLS, CODE_BITS, d->symbols);
-	cpromi_huffman_make(c.distances, DEFLATE_DISTANCES, CODE_BITS, d->distances);
-	bits = make_head(&h, d) + body_bits(d, &c);
+	count_literals(d, c->symbols);
+	c->symbols[END_OF_BLOCK] = 1;
+	cpromi_huffman_make(c->symbols, DEFLATE_SYMBOLS, CODE_BITS, d->symbols);
+	cpromi_huffman_make(c->distances, DEFLATE_DISTANCES, CODE_BITS, d->distances);
+	bits = make_head(&h, d) + body_bits(d, c);
 	d->last = d->finishing && d->parsed == d->filled;
 	if (d->block != UINT32_MAX && bits / 8 > size) {
 		write_stored_head(&w, d->last, size);
@@ -497,6 +490,7 @@ end_block(struct deflate *d)
 {
 	d->run = d->run_count = 0;
 	d->literal = d->literal_count = 0;
+	memset(&d->counts, 0, sizeof(d->counts));
 	d->block = d->parsed;
 	d->phase = DEFLATE_TAKES;
 }
