@@ -267,7 +267,7 @@ parse(struct deflate *d)
 		back = same_before(d, at, distance, least(at - d->parsed, MATCH_MAX - length));
 		add_run(d, at - back - d->parsed, back + length, distance);
 		count_match(&d->counts, back + length, distance);
-		at = d->parsed;
+		at += length;
 		last = distance;
 		if (at + 6 <= d->filled)
 			d->seen[hash(load_le64(d->window + at - 2))] = (uint16_t)(at - 2);
@@ -495,17 +495,30 @@ end_block(struct deflate *d)
 	d->phase = DEFLATE_TAKES;
 }
 
+static inline void
+put_if(struct bit_writer *w, struct huffman_code c, bool wanted)
+{
+	unsigned mask = -(unsigned)wanted;
+
+	put(w, c.bits & mask, c.length & mask);
+}
+
 /* Up to three literals without a branch: how many is hard to predict. */
 static inline void
-put_few(struct bit_writer *w, const struct huffman_code *symbols, const unsigned char *p,
-	unsigned n)
+put_few(struct bit_writer *w, const struct huffman_code *codes, const unsigned char *p, unsigned n)
 {
-	for (unsigned i = 0; i < 3; i++) {
-		struct huffman_code c = symbols[p[i]];
-		unsigned keep = -(unsigned)(i < n);
+	put_if(w, codes[p[0]], n > 0);
+	put_if(w, codes[p[1]], n > 1);
+	put_if(w, codes[p[2]], n > 2);
+}
 
-		put(w, c.bits & keep, c.length & keep);
-	}
+static inline void
+put_four(struct bit_writer *w, const struct huffman_code *codes, const unsigned char *p)
+{
+	put_code(w, codes[p[0]]);
+	put_code(w, codes[p[1]]);
+	put_code(w, codes[p[2]]);
+	put_code(w, codes[p[3]]);
 }
 
 static inline void
@@ -531,8 +544,7 @@ write_body(struct deflate *d, unsigned char *p, const unsigned char *end)
 		struct deflate_run r = d->runs[run];
 
 		for (; r.literals >= 4 && w.p < stop; r.literals -= 4, in += 4) {
-			for (unsigned i = 0; i < 4; i++)
-				put_code(&w, d->symbols[in[i]]);
+			put_four(&w, d->symbols, in);
 			flush(&w);
 		}
 		if (w.p >= stop) {
