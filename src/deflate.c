@@ -214,19 +214,26 @@ same_before(const struct deflate *d, uint32_t at, uint32_t distance, uint32_t mo
 		     (uint32_t)__builtin_clzll((load_le64(p) ^ load_le64(p - distance)) | 1) / 8);
 }
 
+/* What changes while bytes are parsed, in registers: stores to the literals could be to anything. */
+struct parser {
+	uint32_t parsed;
+	struct deflate_run *run;
+	unsigned char *literal;
+};
+
 /* Adds what is not parsed yet as literals, and a match behind them; then both are. */
 static inline void
-add_run(struct deflate *d, uint32_t literals, uint32_t length, uint32_t distance)
+add_run(const struct deflate *d, struct parser *to, uint32_t literals, uint32_t length,
+	uint32_t distance)
 {
-	const unsigned char *from = d->window + d->parsed;
-	unsigned char *to = d->literals + d->literal_count, *end = to + literals;
+	const unsigned char *from = d->window + to->parsed;
+	unsigned char *end = to->literal + literals;
 
-	for (; to < end; to += 8, from += 8)
-		memcpy(to, from, 8);
-	d->runs[d->run_count++] = (struct deflate_run){(uint16_t)literals, (uint16_t)length,
-						       (uint16_t)distance};
-	d->literal_count += literals;
-	d->parsed += literals + length;
+	for (unsigned char *p = to->literal; p < end; p += 8, from += 8)
+		memcpy(p, from, 8);
+	to->literal = end;
+	to->parsed += literals + length;
+	*to->run++ = (struct deflate_run){(uint16_t)literals, (uint16_t)length, (uint16_t)distance};
 }
 
 /* Beside the parsing, which waits for memory and branches, this takes hardly any time. */
@@ -237,13 +244,6 @@ count_match(struct deflate_counts *c, uint32_t length, uint32_t distance)
 	c->distances[distance_code(distance)]++;
 }
 
-/* As far as literals of the block may go. */
-static inline uint32_t
-literals_end(const struct deflate *d)
-{
-	return least(d->filled, d->parsed + DEFLATE_LITERALS - d->literal_count);
-}
-
 /*
  * Parses on, until all of the input is in the block or the block is full. A place is looked up
  * if a word stands there; the first byte of all has nothing before it.
@@ -251,10 +251,13 @@ literals_end(const struct deflate *d)
 static void
 parse(struct deflate *d)
 {
-	uint32_t at = d->parsed > 0 ? d->parsed : 1, end = literals_end(d);
-	uint32_t last = d->distance;
+	struct parser to = {d->parsed, d->runs + d->run_count, d->literals + d->literal_count};
+	const struct deflate_run *runs_end = d->runs + DEFLATE_RUNS - 1;
+	const unsigned char *literals_end = d->literals + DEFLATE_LITERALS;
+	uint32_t at = d->parsed > 0 ? d->parsed : 1, filled = d->filled, last = d->distance;
+	uint32_t end = least(filled, to.parsed + (uint32_t)(literals_end - to.literal));
 
-	while (at + 8 <= end && d->run_count < DEFLATE_RUNS - 1) {
+	while (at + 8 <= end && to.run < runs_end) {
 		uint64_t word = load_le64(d->window + at);
 		uint32_t distance = look_up(d, at, word, last), length, back;
 
@@ -263,20 +266,22 @@ parse(struct deflate *d)
 			continue;
 		}
 		length = same_bytes(d->window + at, d->window + at - distance,
-				    d->window + least(d->filled, at + MATCH_MAX));
-		back = same_before(d, at, distance, least(at - d->parsed, MATCH_MAX - length));
-		add_run(d, at - back - d->parsed, back + length, distance);
+				    d->window + least(filled, at + MATCH_MAX));
+		back = same_before(d, at, distance, least(at - to.parsed, MATCH_MAX - length));
+		add_run(d, &to, at - back - to.parsed, back + length, distance);
 		count_match(&d->counts, back + length, distance);
 		at += length;
 		last = distance;
-		if (at + 6 <= d->filled)
+		if (at + 6 <= filled)
 			d->seen[hash(load_le64(d->window + at - 2))] = (uint16_t)(at - 2);
-		end = literals_end(d);
+		end = least(filled, to.parsed + (uint32_t)(literals_end - to.literal));
 	}
-	if (d->run_count < DEFLATE_RUNS - 1 && d->parsed < end)
-		add_run(d, end - d->parsed, 0, 1);
-	/* These are read in threes. */
-	memset(d->literals + d->literal_count, 0, 2);
+	if (to.run < runs_end && to.parsed < end)
+		add_run(d, &to, end - to.parsed, 0, 1);
+	memset(to.literal, 0, 2); /* literals are read in threes */
+	d->parsed = to.parsed;
+	d->run_count = (uint32_t)(to.run - d->runs);
+	d->literal_count = (uint32_t)(to.literal - d->literals);
 	d->distance = last;
 }
 
