@@ -22,8 +22,8 @@
  *      is noted when it is passed, and slide() moves all of them. 0 stands for "none" as well: it
  *      is a place like others, for what was found there is compared.
  *  I2. A block's literals and runs are all that its compressed form needs: the window may slide
- *      before it is full. Its bytes are needed to store it; a block that the window has left has
- *      more matches than literals, and is no larger than its bytes.
+ *      before it is full. Its bytes are needed to store it alone; and of a block that begins before
+ *      the window half of the bytes at least are in matches, so that there is no need to.
  *  I3. Whatever is written at once needs no more than DEFLATE_UNIT bytes; where the caller has
  *      fewer, it goes to the stage, from which any number can be read.
  */
@@ -42,6 +42,7 @@
 #define ITEM_BITS 7
 
 static_assert(DEFLATE_WINDOW <= 32768, "a distance is at most 32768, a stored block 65535 bytes");
+static_assert(DEFLATE_HISTORY >= 2 * DEFLATE_LITERALS, "I2");
 static_assert(DEFLATE_UNIT >
 		      (17 + 3 * ITEMS + ITEM_BITS * (DEFLATE_SYMBOLS + DEFLATE_DISTANCES)) / 8 + 16,
 	      "a block's head is written at once");

@@ -22,10 +22,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define DEFLATE_WINDOW                                                                             \
-	32768 /* bytes at hand; no match reaches back further than the format's 32 KiB */
+/* Sizes; so the whole is below 64 KiB. Larger windows gain little: most lines are like one near by. */
+#define DEFLATE_WINDOW 32768  /* bytes at hand, as far back as the format can reach */
 #define DEFLATE_HISTORY 12288 /* those that stay when the window is full */
-#define DEFLATE_RUNS 1280     /* at most in a block; more would fit fewer pages' parts */
+#define DEFLATE_RUNS 1280     /* at most in a block */
 #define DEFLATE_LITERALS 6144 /* at most in a block */
 #define DEFLATE_HASH_BITS 12
 #define DEFLATE_SYMBOLS 286  /* literals, the end of a block, codes for lengths */

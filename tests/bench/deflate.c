@@ -145,6 +145,21 @@ make_daemon_page(struct page *p)
 		abort();
 }
 
+/* The same series for readers of protobuf. */
+static struct page
+protobuf_page(const struct rendered *r)
+{
+	struct page p = {.what = "gzip of 1 kB: 1k histograms, protobuf"};
+
+	p.text = cprom_render(r->registry,
+			      "application/vnd.google.protobuf;"
+			      "proto=io.prometheus.client.MetricFamily;encoding=delimited",
+			      &p.bytes);
+	if (p.text == NULL)
+		abort();
+	return p;
+}
+
 static size_t
 make_pages(struct page *pages)
 {
@@ -161,6 +176,8 @@ make_pages(struct page *pages)
 		snprintf(names[i], sizeof(names[i]), "gzip of 1 kB: %s",
 			 rendered[i].what + strlen("line of "));
 		pages[n++] = (struct page){names[i], rendered[i].page, rendered[i].bytes};
+		if (rendered[i].kind == RENDERED_HISTOGRAMS)
+			pages[n++] = protobuf_page(&rendered[i]);
 	}
 	make_daemon_page(&pages[n++]);
 	for (size_t i = 0; i < n; i++)
