@@ -86,6 +86,7 @@ explore_tests = tests/explore.sh
 
 # Included, read or run by the tests above.
 test_helpers = \
+	tests/check_openmetrics.py \
 	tests/check_page.py \
 	tests/common.sh \
 	tests/expect.h \
