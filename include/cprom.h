@@ -16,6 +16,7 @@
  *
  *    calls                                threads  in a signal handler  progress
  *    updates: inc add sub set observe     any      yes (1)              wait-free (6)
+ *    updates with an exemplar             any      yes (1)              lock-free
  *    cprom_info_set                       any      no                   lock-free
  *    cprom_labels of an existing series   any      yes                  wait-free (7)
  *    cprom_labels of a new series,        any      no                   lock-free
@@ -71,6 +72,7 @@ typedef struct cprom_summary cprom_summary;
 typedef struct cprom_info cprom_info;
 typedef struct cprom_stateset cprom_stateset;
 typedef struct cprom_collector cprom_collector;
+typedef struct cprom_exemplar cprom_exemplar;
 typedef struct cprom_sink cprom_sink;
 typedef struct cprom_scrape cprom_scrape;
 typedef struct cprom_server cprom_server;
@@ -134,7 +136,8 @@ CPROM_API const char *cprom_version(void);
 #define CPROM_MAX_NAME_BYTES 1024    /* of a metric or label name */
 #define CPROM_MAX_LABELS 64          /* of one family */
 #define CPROM_MAX_LABEL_BYTES 16384  /* of one series: names, values and quotes, escaped */
-#define CPROM_MAX_BUCKETS 1024       /* of one histogram */
+#define CPROM_MAX_EXEMPLAR_CHARACTERS 128 /* of one exemplar: names and values, in code points */
+#define CPROM_MAX_BUCKETS 1024       /* of one histogram; also native ones */
 #define CPROM_MAX_QUANTILES 64       /* of one summary */
 #define CPROM_MAX_AGE_BUCKETS 60     /* of one summary */
 #define CPROM_MAX_STATES 64          /* of one stateset */
@@ -211,9 +214,27 @@ typedef struct cprom_gauge_options {
 	cprom_multiprocess_mode multiprocess_mode;
 } cprom_gauge_options;
 
+/*
+ * Native histograms: sparse exponential buckets, as many as observations need, in place of or
+ * beside those of .buckets. Only the protobuf format can carry them. More than max_buckets
+ * are never shown, but for those of factor 65536, the coarsest there are: first the zero
+ * bucket grows up to max_zero_threshold, then the resolution is halved, as often as needed.
+ * A histogram that this happened to is reset when it is scraped and min_reset has passed since
+ * its beginning or the last reset: that page shows it once more, then all of it begins anew.
+ */
+typedef struct cprom_native {
+	size_t size;
+	double growth;             /* most factor from bucket to bucket, above 1; 0: 1.1 */
+	unsigned max_buckets;      /* 0: 160; at most CPROM_MAX_BUCKETS */
+	double zero_threshold;     /* |v| up to it count as zero; 0: 2^-128; negative: zeros alone */
+	double max_zero_threshold; /* 0: zero_threshold stays */
+	double min_reset;          /* seconds, longer than between scrapes; 0: no reset */
+} cprom_native;
+
 typedef struct cprom_histogram_options {
 	CPROM_COMMON_OPTIONS;
-	cprom_doubles buckets; /* none: .005 .01 .025 .05 .1 .25 .5 1 2.5 5 10 */
+	cprom_doubles buckets; /* none: .005 .01 .025 .05 .1 .25 .5 1 2.5 5 10, if not .native */
+	const cprom_native *native; /* CPROM_NATIVE(.growth = 1.1, …) */
 } cprom_histogram_options;
 
 typedef struct cprom_summary_options {
@@ -294,6 +315,35 @@ CPROM_API void cprom_histogram_observe(cprom_histogram *h, double v);
 CPROM_API void cprom_histogram_observe_many(cprom_histogram *h, double v, uint64_t n); /* v, n times */
 CPROM_API uint64_t cprom_histogram_count(const cprom_histogram *h);
 CPROM_API double cprom_histogram_sum(const cprom_histogram *h);
+
+/*
+ * Exemplars: one update as an example, with labels that say where to look, such as the trace
+ * that it belongs to. A counter keeps its last one, a histogram the last one of each bucket,
+ * with the value of that update and the time now. Formats without exemplars leave them out.
+ *
+ * The update is made in any case. labels are name, value, name, value, …, at most
+ * CPROM_MAX_EXEMPLAR_CHARACTERS characters in all and CPROM_MAX_LABELS labels: legal names that
+ * do not start with "__", no name twice, values in UTF-8. An exemplar whose labels are not so,
+ * or for which the registry has no memory, is left out and counted in the library's own
+ * metrics. No labels: no exemplar. C++: {array, count} for labels that are not constants.
+ */
+CPROM_API void cprom_counter_add_exemplar(cprom_counter *c, double v, cprom_strings labels);
+CPROM_API void cprom_histogram_observe_exemplar(cprom_histogram *h, double v, cprom_strings labels);
+
+/*
+ * Exemplars of plain observations. The hook is called after cprom_histogram_observe() and
+ * _observe_many(), timers included, in the thread that observes, if the last exemplar of that
+ * bucket is at least interval seconds old (0 … 1e9) or there is none. It may call
+ * cprom_exemplar_labels(), with labels as above, and then they are an exemplar of that
+ * observation; if it does not, the next one asks again. What it observes itself does not call
+ * it. It must return, and be async-signal-safe if signal handlers observe.
+ *
+ * There is one hook in a process, for all registries; a forked child inherits it. NULL: none.
+ * Any thread may set it at any time; the one before may still be running then, and be called
+ * by observations that have begun. 0, or -1 with EINVAL: the interval.
+ */
+CPROM_API int cprom_exemplar_hook(void (*hook)(cprom_exemplar *e), double interval);
+CPROM_API void cprom_exemplar_labels(cprom_exemplar *e, cprom_strings labels); /* in the hook alone */
 
 /*
  * Bucket bounds for .buckets, written to out[0 … count-1], +Inf not included.
@@ -480,6 +530,7 @@ typedef struct cprom_server_options {
 	unsigned write_timeout_ms; /* without progress of a reader; 0: 30 s */
 	unsigned stop_timeout_ms;  /* for answers under way at stop; 0: 5 s */
 	unsigned socket_mode;      /* of a Unix socket; 0: 0660 */
+	int no_gzip;               /* the page is never compressed; else for clients that accept it */
 } cprom_server_options;
 
 /*

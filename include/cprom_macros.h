@@ -54,6 +54,9 @@
 #define cprom_sink_sample(sink, ...)                                                               \
 	cprom_sink_add((sink), CPROM_OPTIONS_(cprom_sample, .value = __VA_ARGS__))
 
+/* .native = CPROM_NATIVE(.growth = 1.1), of a histogram; every option may be left out. */
+#define CPROM_NATIVE(...) (&(const cprom_native){.size = sizeof(cprom_native), __VA_ARGS__})
+
 /* Any of the six types as a cprom_metric *; anything else does not compile. */
 #define CPROM_METRIC(m)                                                                            \
 	_Generic((m), cprom_counter *: (cprom_metric *)(m), cprom_gauge *: (cprom_metric *)(m),    \
@@ -152,6 +155,18 @@ cprom_registry_new(Set... set)
 	o.size = sizeof(o);
 	(set(o), ...);
 	return cprom_registry_create(&o);
+}
+
+/* o.native = CPROM_NATIVE([](auto &n) { n.growth = 1.1; }); valid until the thread is there again. */
+template <class... Set>
+inline const cprom_native *
+CPROM_NATIVE(Set... set)
+{
+	static thread_local cprom_native n;
+	n = cprom_native{};
+	n.size = sizeof(n);
+	(set(n), ...);
+	return &n;
 }
 
 template <class... Set>

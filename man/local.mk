@@ -8,6 +8,7 @@ man_pages = \
 	man/cprom_collector_new.3 \
 	man/cprom_counter_new.3 \
 	man/cprom_dump_fd.3 \
+	man/cprom_exemplars.3 \
 	man/cprom_gauge_new.3 \
 	man/cprom_histogram_new.3 \
 	man/cprom_info_new.3 \

@@ -6,6 +6,7 @@
  * machine has it; plane 1 doubles, added in a section (lane.h). Both are 0 at first, so
  * a counter that never sees a fraction is exact up to 2^64.
  */
+#include "exemplar.h"
 #include "family.h"
 
 cprom_counter *
@@ -78,6 +79,29 @@ add_fraction_slow(const struct handle *h, double v)
 		cpromi_drop(h, DROP_NOT_A_SERIES);
 }
 
+static COLD void
+reject(const struct handle *h, double v)
+{
+	cpromi_drop(h, v < 0 ? DROP_NEGATIVE : v > 0 ? DROP_INFINITE : DROP_NAN);
+}
+
+static inline bool
+is_addable(double v)
+{
+	return v >= 0 && v <= 0x1.fffffffffffffp1023;
+}
+
+static inline void
+add(const struct handle *h, double v)
+{
+	if (UNLIKELY(!is_addable(v)))
+		reject(h, v);
+	else if (v < 0x1p63 && (double)(int64_t)v == v)
+		add_whole(h, (uint64_t)(int64_t)v);
+	else if (UNLIKELY(!add_own_fraction(h, v)))
+		add_fraction_slow(h, v);
+}
+
 void
 cprom_counter_inc(cprom_counter *c)
 {
@@ -85,25 +109,23 @@ cprom_counter_inc(cprom_counter *c)
 		add_whole((const struct handle *)c, 1);
 }
 
-static COLD void
-reject(const struct handle *h, double v)
-{
-	cpromi_drop(h, v < 0 ? DROP_NEGATIVE : v > 0 ? DROP_INFINITE : DROP_NAN);
-}
-
 void
 cprom_counter_add(cprom_counter *c, double v)
 {
+	if (LIKELY(c != NULL))
+		add((const struct handle *)c, v);
+}
+
+void
+cprom_counter_add_exemplar(cprom_counter *c, double v, cprom_strings labels)
+{
 	const struct handle *h = (const struct handle *)c;
 
-	if (UNLIKELY(h == NULL))
+	if (h == NULL)
 		return;
-	if (UNLIKELY(!(v >= 0 && v <= 0x1.fffffffffffffp1023)))
-		reject(h, v);
-	else if (v < 0x1p63 && (double)(int64_t)v == v)
-		add_whole(h, (uint64_t)(int64_t)v);
-	else if (UNLIKELY(!add_own_fraction(h, v)))
-		add_fraction_slow(h, v);
+	add(h, v);
+	if (is_addable(v))
+		cpromi_exemplar_put(h, 0, v, labels);
 }
 
 double

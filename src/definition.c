@@ -391,6 +391,8 @@ cpromi_definition_difference(const struct family *f, const struct family_spec *s
 		return "the constant labels";
 	if (f->shape->mode != shape->mode)
 		return "the multiprocess mode";
+	if (f->shape != shape && cpromi_shape_differs_natively(f->shape, shape))
+		return "the native options";
 	if (f->shape != shape)
 		return spec->shape.type == CPROM_TYPE_HISTOGRAM  ? "the buckets"
 		       : spec->shape.type == CPROM_TYPE_STATESET ? "the states"

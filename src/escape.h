@@ -23,7 +23,10 @@ bool cpromi_text_is_plain(const char *text, size_t n);
  */
 size_t cpromi_escape(const char *text, size_t n, bool quotes, char *out);
 
-/* The reverse of it with quotes set. Any other pair of backslash and byte stays as it is. */
+/*
+ * The reverse of it with quotes set; NULL only counts. Any other pair of backslash and byte stays
+ * as it is.
+ */
 size_t cpromi_unescape(const char *text, size_t n, char *out);
 
 #endif

@@ -319,8 +319,9 @@ add(struct cprom_registry *r, const struct family_spec *spec)
 	if (spec->collect != NULL)
 		raise_last_collector(r, load_relaxed(&f->ticket));
 	give_birth(there);
-	if (there == f && f->only != NULL)
-		store_relaxed(&f->only->birth, load_relaxed(&f->birth));
+	/* By each who gets its handle: the same number, should its maker have died. */
+	if (there->only != NULL)
+		store_relaxed(&there->only->birth, load_relaxed(&there->birth));
 	return handle_of(there);
 }
 

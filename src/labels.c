@@ -17,6 +17,8 @@
 #include "clock.h"
 #include "error.h"
 #include "escape.h"
+#include "exemplar.h"
+#include "record.h"
 #include "registry.h"
 
 #include <errno.h>
@@ -224,8 +226,8 @@ make_series(struct family *f, const struct values_key *key)
 	if (h == NULL)
 		return NULL;
 	s->text = make_text(f, key);
-	if (s->text == NULL) {
-		cpromi_shape_give(h);
+	if (s->text == NULL || !cpromi_record_attach(h)) {
+		cpromi_series_reclaim(f->registry, s);
 		return NULL;
 	}
 	s->family = f->self;
@@ -268,8 +270,11 @@ cpromi_series_reclaim(struct cprom_registry *r, struct series *s)
 {
 	if (s->handle.type == CPROM_TYPE_INFO)
 		drop_info_text(r, &s->handle);
-	cpromi_region_free(&r->region, s->text, text_bytes(s->text->length, r->created));
+	cpromi_exemplar_forget(s);
+	if (s->text != NULL)
+		cpromi_region_free(&r->region, s->text, text_bytes(s->text->length, r->created));
 	s->text = NULL;
+	cpromi_record_detach(&s->handle);
 	cpromi_shape_give(&s->handle);
 }
 

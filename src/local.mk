@@ -8,6 +8,8 @@ libcprom_la_SOURCES = \
 	src/atomic.h \
 	src/bounds.c \
 	src/bounds.h \
+	src/bucket.c \
+	src/bucket.h \
 	src/buffer.c \
 	src/buffer.h \
 	src/build_info.c \
@@ -18,9 +20,14 @@ libcprom_la_SOURCES = \
 	src/collision.c \
 	src/collision.h \
 	src/counter.c \
+	src/crc32.c \
+	src/crc32.h \
+	src/crc32_table.h \
 	src/default.c \
 	src/definition.c \
 	src/definition.h \
+	src/deflate.c \
+	src/deflate.h \
 	src/dump.c \
 	src/epoch.c \
 	src/epoch.h \
@@ -28,6 +35,11 @@ libcprom_la_SOURCES = \
 	src/error.h \
 	src/escape.c \
 	src/escape.h \
+	src/exemplar.c \
+	src/exemplar.h \
+	src/exponential.c \
+	src/exponential.h \
+	src/exponential_table.h \
 	src/family.c \
 	src/family.h \
 	src/format.h \
@@ -51,6 +63,8 @@ libcprom_la_SOURCES = \
 	src/http_request.h \
 	src/http_site.c \
 	src/http_site.h \
+	src/huffman.c \
+	src/huffman.h \
 	src/index.c \
 	src/index.h \
 	src/info.c \
@@ -70,6 +84,8 @@ libcprom_la_SOURCES = \
 	src/name.h \
 	src/negotiate.c \
 	src/negotiate.h \
+	src/native.c \
+	src/native.h \
 	src/number.c \
 	src/number.h \
 	src/number_table.h \
@@ -80,7 +96,11 @@ libcprom_la_SOURCES = \
 	src/platform.h \
 	src/process.c \
 	src/process.h \
+	src/protobuf.c \
+	src/protobuf.h \
 	src/put.h \
+	src/record.c \
+	src/record.h \
 	src/region.c \
 	src/region.h \
 	src/registry.c \
@@ -98,7 +118,8 @@ libcprom_la_SOURCES = \
 	src/sink.h \
 	src/sketch.c \
 	src/sketch.h \
-	src/sketch_table.h \
+	src/sparse.c \
+	src/sparse.h \
 	src/stateset.c \
 	src/stateset.h \
 	src/summary.c \

@@ -100,6 +100,18 @@ cpromi_naming_set(struct naming *n, const struct family_view *v, const struct fo
 		n->family_length -= strlen("_total");
 }
 
+bool
+cpromi_naming_shows_unit(const struct naming *n, const struct family_view *v)
+{
+	size_t length = strlen(v->unit), name = n->family_length;
+
+	if (n->type == CPROM_TYPE_COUNTER && name == n->name_length && ends_with(n, "_total"))
+		name -= strlen("_total");
+	return length > 0 && name > length + 1 && v->type != CPROM_TYPE_INFO &&
+	       v->type != CPROM_TYPE_STATESET && n->name[name - length - 1] == '_' &&
+	       memcmp(n->name + name - length, v->unit, length) == 0;
+}
+
 const char *
 cpromi_naming_type(const struct naming *n)
 {

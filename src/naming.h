@@ -30,6 +30,12 @@ struct family_view cpromi_family_view(const struct family *f);
 
 void cpromi_naming_set(struct naming *n, const struct family_view *v, const struct format *f);
 
+/*
+ * Has it a unit that readers take? They refuse one that the name does not end with (a counter's
+ * name before "_total"), and one of an info or a stateset.
+ */
+bool cpromi_naming_shows_unit(const struct naming *n, const struct family_view *v);
+
 /* The word of a TYPE line. */
 const char *cpromi_naming_type(const struct naming *n);
 

@@ -16,23 +16,12 @@ begin_meta(char *p, const char *what, const struct naming *n)
 	return p;
 }
 
-/* A unit that the name does not end with is an error to readers; an info or stateset has none. */
-static bool
-shows_unit(const struct naming *n, const char *unit)
-{
-	size_t length = strlen(unit);
-
-	return length > 0 && n->family_length > length + 1 && n->type != CPROM_TYPE_INFO &&
-	       n->type != CPROM_TYPE_STATESET && n->name[n->family_length - length - 1] == '_' &&
-	       memcmp(n->name + n->family_length - length, unit, length) == 0;
-}
-
 char *
 cpromi_openmetrics_head(char *p, const struct naming *n, const struct family_view *v)
 {
 	p = begin_meta(p, "# TYPE ", n);
 	p = cpromi_put_string(p, cpromi_naming_type(n));
-	if (shows_unit(n, v->unit)) {
+	if (cpromi_naming_shows_unit(n, v)) {
 		p = begin_meta(p, "\n# UNIT ", n);
 		p = cpromi_put_string(p, v->unit);
 	}

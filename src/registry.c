@@ -5,6 +5,7 @@
 #include "registry.h"
 
 #include "error.h"
+#include "record.h"
 
 #include <errno.h>
 _Static_assert(sizeof(struct cprom_registry) + CACHE_LINE < REGION_FIRST_BYTES,
@@ -12,10 +13,14 @@ _Static_assert(sizeof(struct cprom_registry) + CACHE_LINE < REGION_FIRST_BYTES,
 _Static_assert(offsetof(struct cprom_registry, region) == 0, "a region starts with itself");
 _Static_assert(offsetof(struct series, handle.link) == 0 &&
 		       offsetof(struct family, handle.link) == 0 &&
+		       offsetof(struct record, handle.link) == 0 &&
 		       offsetof(struct info_text, handle.link) == 0,
 	       "retired objects are linked at their start");
 
-/* An object that no reader can see any more: a series, a family, or what an info said. */
+/*
+ * An object that no reader can see any more: a series, a family, a record of a native histogram,
+ * or what an info said.
+ */
 static void
 reclaim(struct epoch *e, void *object)
 {
@@ -26,6 +31,8 @@ reclaim(struct epoch *e, void *object)
 
 	if (h->kind == HANDLE_FAMILY)
 		cpromi_family_reclaim(object);
+	else if (h->kind == HANDLE_RECORD)
+		cpromi_record_give(object);
 	else if (h->kind == HANDLE_TEXT)
 		cpromi_info_text_free(r, object);
 	else

@@ -16,8 +16,12 @@ enum self_count {
 	SELF_COLLECTORS_FAILED,
 	SELF_SAMPLES_INVALID, /* of collectors */
 	SELF_SAMPLES_DUPLICATE,
+	SELF_EXEMPLARS_INVALID,
+	SELF_EXEMPLARS_WITHOUT_MEMORY,
 	SELF_COUNTS
 };
+
+#define EXEMPLAR_CLASSES 3 /* of memory for an exemplar */
 
 struct cprom_registry {
 	struct region region; /* first: the region starts here */
@@ -37,6 +41,7 @@ struct cprom_registry {
 	bool created; /* constant: series have the time when they were made */
 	atomic_u64 drops[DROP_REASONS];
 	atomic_u64 counts[SELF_COUNTS];
+	atomic_u64 exemplars[EXEMPLAR_CLASSES]; /* stacks of free notes: exemplar.h */
 };
 
 /* As cprom_registry_create(), but without the library's own metrics. */

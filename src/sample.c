@@ -5,6 +5,7 @@
 #include "sample.h"
 
 #include "clock.h"
+#include "record.h"
 #include "sketch.h"
 #include "stateset.h"
 
@@ -31,7 +32,7 @@ histogram_values(struct samples *r, const struct handle *h, double *out, uint64_
 	size_t n = h->chunk->shape->count + 1;
 	uint64_t *counts = words, total = 0;
 
-	cpromi_snapshot(h, &out[n], counts, words + n);
+	cpromi_snapshot(cpromi_record_cells(h), &out[n], counts, words + n);
 	for (size_t i = 0; i < n; i++) {
 		total += counts[i];
 		out[i] = (double)total;
@@ -121,6 +122,7 @@ cpromi_samples_read(struct samples *r, const struct series *s, bool canonical, v
 		.extras = canonical ? shape->canonical : shape->texts,
 		.labels = s->text->bytes,
 		.labels_length = s->text->length,
+		.series = s,
 	};
 	if (cpromi_family_of_series(s)->registry->created && has_beginning(h->type))
 		r->created_ms = *text_created(s->text);
@@ -144,4 +146,34 @@ cpromi_samples_read(struct samples *r, const struct series *s, bool canonical, v
 		info_value(r, h, out, rest);
 		break;
 	}
+}
+
+void
+cpromi_samples_read_native(struct samples *r, struct native_view *v, const struct series *s,
+			   bool may_reset, void *memory, size_t max)
+{
+	const struct handle *h = &s->handle;
+	const struct shape *shape = h->chunk->shape;
+	double *out = memory;
+
+	if (may_reset)
+		cpromi_native_read(v, h, out + max);
+	else
+		cpromi_native_peek(v, h, out + max);
+	for (size_t i = 0; i < shape->count; i++)
+		out[i] = (double)v->classic[i];
+	out[shape->count] = (double)v->count;
+	out[shape->count + 1] = v->sum;
+	out[shape->count + 2] = (double)v->count;
+	*r = (struct samples){
+		.type = h->type,
+		.count = max,
+		.told_apart = shape->count + 1,
+		.values = out,
+		.bounds = shape->bounds,
+		.labels = s->text->bytes,
+		.labels_length = s->text->length,
+		.series = s,
+		.native = v,
+	};
 }

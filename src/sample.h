@@ -5,6 +5,7 @@
 #ifndef CPROMI_SAMPLE_H
 #define CPROMI_SAMPLE_H
 
+#include "native.h"
 #include "part.h"
 
 /*
@@ -23,8 +24,10 @@ struct samples {
 	const struct part *parts;        /* of a gauge that shows each process'; else NULL */
 	const char *labels;              /* as they stand in a line */
 	size_t labels_length;
-	int64_t timestamp_ms; /* 0: none */
-	int64_t created_ms;   /* when a counter, histogram or summary began; 0: not known */
+	int64_t timestamp_ms;             /* 0: none */
+	int64_t created_ms;               /* when a counter, histogram or summary began; 0: not known */
+	const struct series *series;      /* which may have exemplars; NULL: a collector's */
+	const struct native_view *native; /* of a histogram read as such; else NULL */
 };
 
 /* Memory that a sample takes while it is read: value, and part, lead or two words of a snapshot. */
@@ -56,5 +59,12 @@ size_t cpromi_samples_count(const struct handle *h);
  */
 void cpromi_samples_read(struct samples *r, const struct series *s, bool canonical, void *memory,
 			 size_t max);
+
+/*
+ * The same of a native histogram, and its native part in *v, into memory of cpromi_native_bytes()
+ * more; may reset it, or just have a look at it.
+ */
+void cpromi_samples_read_native(struct samples *r, struct native_view *v, const struct series *s,
+				bool may_reset, void *memory, size_t max);
 
 #endif

@@ -13,20 +13,65 @@
  *
  * Callbacks and collectors run outside of the epoch: they may take their time, and
  * call anything.
+ *
+ * In protobuf a family is a message whose length comes first, and which may not fit in memory.
+ * So its Metrics are held while they are few; when they become more than MESSAGE_HELD bytes,
+ * they are only measured, to the last series; then the length is shown, a promise, and the series
+ * are read and written a second time. Nobody waits meanwhile, so they may change:
+ *
+ *  B1  Between the two no series appears: what was born since the scrape was opened is not due.
+ *      One that was removed leaves bytes of the promise, which are filled with a field that
+ *      readers skip (cpromi_protobuf_fill()).
+ *  B2  Counters and gauges keep their size, so the promise is exact. Counts are varints, which
+ *      grow; exemplars and native buckets appear; a process sets its part of a gauge for the
+ *      first time. Such a family is promised a 32nd more than it measured. A count takes one
+ *      byte more when it is 128 times as large.
+ *  B3  If that is not enough, the message is filled up and closed. The series that did not fit
+ *      is a message of its own, of the same name, whose size is known when it is written; those
+ *      behind it are measured anew. So each time one series more is done, whatever happens.
+ *      Servers take a family in pieces. Only a Pushgateway would keep the last one alone.
+ *  B4  One byte cannot be filled: a Metric that would leave one goes the way of B3.
+ *  B5  A native histogram may be reset when it is read, and then has to be shown. So the first
+ *      time it is only looked at; if its family is small, it is held the second time, however
+ *      much it grows meanwhile.
  */
 #include "definition.h"
 #include "error.h"
 #include "negotiate.h"
 #include "openmetrics.h"
+#include "protobuf.h"
 #include "sink.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
+#define MESSAGE_HELD 16384
+#define MESSAGE_FILLED 512  /* at once */
+#define SERIES_MEASURED 256 /* in one epoch */
+
+/* The MetricFamily at hand: see B1. */
+struct message {
+	enum {
+		MESSAGE_NONE, /* what is shown is a message by itself */
+		MESSAGE_MEASURED,
+		MESSAGE_WRITTEN
+	} phase;
+	uint32_t start; /* place of its first series */
+	uint64_t size;  /* measured */
+	uint64_t
+		left; /* promised, not written yet: to be filled when it is not being written any more */
+	bool grows; /* its series may: B2 */
+	bool native;
+	bool again;            /* what is measured will be shown: B5 */
+	struct buffer held;    /* its Metrics, up to MESSAGE_HELD */
+	struct buffer metrics; /* of one series, while it is shown */
+};
+
 struct cprom_scrape {
 	cprom_registry *registry;
 	struct format format;
-	struct naming naming;  /* of the family at hand, once its head is shown */
+	struct naming naming; /* of the family at hand, once its head is shown, or measured */
+	struct message message;
 	uint64_t birth_limit;  /* what was born later is left out */
 	struct family *family; /* the one at hand, or the last one; a hint between reads */
 	uint64_t ticket;       /* its position */
@@ -48,6 +93,7 @@ struct cprom_scrape {
 /* What one step did. */
 enum step {
 	STEP_WENT_ON,
+	STEP_PAUSE,     /* the epoch is to be left for a moment */
 	STEP_USER_CODE, /* the family at hand has a callback to be run, outside of the epoch */
 	STEP_END,
 	STEP_NO_MEMORY
@@ -111,6 +157,177 @@ show_head(cprom_scrape *s, struct target *t)
 	return true;
 }
 
+/* ---- messages --------------------------------------------------------------- */
+
+/* What fills up the one before, if it has to be; then the head of a message, and Metrics. */
+static enum step
+show_message(cprom_scrape *s, struct target *t, uint64_t body, const char *metrics, size_t size)
+{
+	struct family_view v = cpromi_family_view(s->family);
+	size_t fill = (size_t)s->message.left;
+	char *begin = place_for(s, t, fill + cpromi_protobuf_head_bound(&s->naming, &v) + size), *p;
+
+	if (begin == NULL || (!s->head_shown && !note_family(s, s->family)))
+		return STEP_NO_MEMORY;
+	p = cpromi_protobuf_fill(begin, fill);
+	p = cpromi_protobuf_head(p, &s->naming, &v, body);
+	if (size > 0)
+		memcpy(p, metrics, size);
+	advance_to(s, t, begin, p + size);
+	s->message.left = 0;
+	s->head_shown = true;
+	return STEP_WENT_ON;
+}
+
+static void
+end_family(cprom_scrape *s)
+{
+	s->in_family = false;
+	s->message.phase = MESSAGE_NONE;
+}
+
+/* Will what is read now be in the page? */
+static bool
+is_shown(const cprom_scrape *s)
+{
+	return s->message.phase != MESSAGE_MEASURED || s->message.again;
+}
+
+static void
+name_messages(cprom_scrape *s)
+{
+	struct family_view v = cpromi_family_view(s->family);
+
+	cpromi_naming_set(&s->naming, &v, &s->format);
+}
+
+/* One for the series from the place at hand on. */
+static void
+measure_message(cprom_scrape *s)
+{
+	struct message *m = &s->message;
+
+	m->phase = MESSAGE_MEASURED;
+	m->start = s->place;
+	m->size = 0;
+	m->grows = m->native = m->again = false;
+	m->held.length = 0;
+}
+
+static enum step
+end_measuring(cprom_scrape *s, struct target *t)
+{
+	struct message *m = &s->message;
+	uint64_t promise = m->size + (m->grows ? m->size / 32 : 0);
+	enum step done;
+
+	if (m->native && !m->again && m->size <= MESSAGE_HELD) {
+		s->place = m->start;
+		measure_message(s);
+		m->again = true;
+		return STEP_WENT_ON;
+	}
+	if (m->size <= MESSAGE_HELD || m->again) {
+		end_family(s);
+		return m->size == 0 ? STEP_WENT_ON
+				    : show_message(s, t, m->size, m->held.bytes, (size_t)m->size);
+	}
+	done = show_message(s, t, promise, NULL, 0);
+	m->phase = MESSAGE_WRITTEN;
+	m->left = promise;
+	s->place = m->start;
+	return done;
+}
+
+/* Of what was promised, and is not needed. */
+static enum step
+fill_message(cprom_scrape *s, struct target *t)
+{
+	uint64_t left = s->message.left;
+	size_t n = left <= MESSAGE_FILLED       ? (size_t)left
+		   : left == MESSAGE_FILLED + 1 ? MESSAGE_FILLED - 1
+						: MESSAGE_FILLED;
+	char *p = place_for(s, t, n);
+
+	if (p == NULL)
+		return STEP_NO_MEMORY;
+	advance_to(s, t, p, cpromi_protobuf_fill(p, n));
+	s->message.left -= n;
+	return STEP_WENT_ON;
+}
+
+static enum step
+add_to_measured(struct message *m, const char *metrics, size_t size)
+{
+	m->size += size;
+	return (m->size > MESSAGE_HELD && !m->again) || cpromi_buffer_add(&m->held, metrics, size)
+		       ? STEP_WENT_ON
+		       : STEP_NO_MEMORY;
+}
+
+static enum step
+add_to_written(cprom_scrape *s, struct target *t, const char *metrics, size_t size)
+{
+	char *p = place_for(s, t, size);
+
+	if (p == NULL)
+		return STEP_NO_MEMORY;
+	memcpy(p, metrics, size);
+	advance_to(s, t, p, p + size);
+	s->message.left -= size;
+	return STEP_WENT_ON;
+}
+
+/* By themselves; in the middle of a message, that ends here. */
+static enum step
+show_apart(cprom_scrape *s, struct target *t, const char *metrics, size_t size)
+{
+	bool amid = s->message.phase == MESSAGE_WRITTEN;
+	enum step done;
+
+	done = show_message(s, t, size, metrics, size);
+	if (amid)
+		measure_message(s);
+	return done == STEP_WENT_ON && amid ? STEP_PAUSE : done;
+}
+
+/* The Metrics of a series as it was read. */
+static NOINLINE enum step
+show_metrics(cprom_scrape *s, struct target *t, const struct samples *r)
+{
+	struct message *m = &s->message;
+	size_t bound = cpromi_protobuf_bound(r), size;
+	char *room, *p;
+
+	m->metrics.length = 0;
+	room = cpromi_buffer_room(&m->metrics, bound);
+	if (room == NULL)
+		return STEP_NO_MEMORY;
+	p = cpromi_protobuf_metrics(room, room + bound, &s->naming, r);
+	size = (size_t)(room + bound - p);
+	if (m->phase == MESSAGE_MEASURED)
+		return add_to_measured(m, p, size);
+	if (m->phase == MESSAGE_WRITTEN && (size == m->left || size + 2 <= m->left)) /* B4 */
+		return add_to_written(s, t, p, size);
+	return show_apart(s, t, p, size);
+}
+
+static enum step
+show_metric_of_value(cprom_scrape *s, struct target *t, const struct series *series, double value)
+{
+	const struct samples r = {
+		.type = series->handle.type,
+		.count = 1,
+		.values = &value,
+		.labels = series->text->bytes,
+		.labels_length = series->text->length,
+	};
+
+	return show_metrics(s, t, &r);
+}
+
+/* ---- series ----------------------------------------------------------------- */
+
 static inline bool
 show_first_head(cprom_scrape *s, struct target *t)
 {
@@ -123,6 +340,8 @@ show_value(cprom_scrape *s, struct target *t, const struct series *series, doubl
 {
 	char *p;
 
+	if (s->format.kind == FORMAT_PROTOBUF)
+		return show_metric_of_value(s, t, series, value);
 	if (!show_first_head(s, t))
 		return STEP_NO_MEMORY;
 	p = place_for(s, t, cpromi_text_value_bound(&s->naming, series->text));
@@ -141,6 +360,11 @@ show_samples(cprom_scrape *s, struct target *t, struct samples *r)
 
 	if (r->count == 0)
 		return STEP_WENT_ON;
+	if (s->format.kind == FORMAT_PROTOBUF) {
+		s->message.grows = true;
+		s->message.native |= r->native != NULL;
+		return show_metrics(s, t, r);
+	}
 	if (!show_first_head(s, t))
 		return STEP_NO_MEMORY;
 	if (s->naming.openmetrics)
@@ -156,15 +380,23 @@ show_samples(cprom_scrape *s, struct target *t, struct samples *r)
 static NOINLINE enum step
 show_all_samples(cprom_scrape *s, struct target *t, const struct series *series)
 {
-	size_t count = cpromi_samples_count(&series->handle);
+	const struct handle *h = &series->handle;
+	bool native = s->format.kind == FORMAT_PROTOBUF && cpromi_native_is(h);
+	size_t count = cpromi_samples_count(h);
+	size_t native_bytes = native ? cpromi_native_bytes(h->chunk->shape) : 0;
+	struct native_view view;
 	struct samples r;
 	char *memory;
 
 	s->values.length = 0;
-	memory = cpromi_buffer_room(&s->values, count * SAMPLE_BYTES);
+	memory = cpromi_buffer_room(&s->values, count * SAMPLE_BYTES + native_bytes);
 	if (UNLIKELY(memory == NULL))
 		return STEP_NO_MEMORY;
-	cpromi_samples_read(&r, series, s->format.kind == FORMAT_OPENMETRICS, memory, count);
+	if (native)
+		cpromi_samples_read_native(&r, &view, series, is_shown(s), memory, count);
+	else
+		cpromi_samples_read(&r, series, s->format.kind == FORMAT_OPENMETRICS, memory,
+				    count);
 	return show_samples(s, t, &r);
 }
 
@@ -173,7 +405,8 @@ show_series(cprom_scrape *s, struct target *t, const struct series *series)
 {
 	const struct handle *h = &series->handle;
 
-	if (cpromi_samples_is_value(h) && LIKELY(!s->created))
+	if (cpromi_samples_is_value(h) && LIKELY(!s->created) &&
+	    !(s->format.kind != FORMAT_TEXT && cpromi_exemplar_any(series)))
 		return show_value(s, t, series, cpromi_samples_value(h));
 	return show_all_samples(s, t, series);
 }
@@ -191,11 +424,15 @@ next_family(cprom_scrape *s)
 	s->ticket = load_relaxed(&f->ticket);
 	s->place = 0;
 	s->head_shown = false;
+	if (s->format.kind == FORMAT_PROTOBUF && f->collect == NULL)
+		name_messages(s);
 	if (f->collect != NULL || f->callback != NULL)
 		return cpromi_family_is_callable(f) && cpromi_family_use(f, s->seat)
 			       ? STEP_USER_CODE
 			       : STEP_WENT_ON;
 	s->in_family = true;
+	if (s->format.kind == FORMAT_PROTOBUF && f->only == NULL)
+		measure_message(s);
 	return STEP_WENT_ON;
 }
 
@@ -219,6 +456,10 @@ may_go_on(const cprom_scrape *s, const struct target *t)
 static enum step
 show_row(cprom_scrape *s, struct target *t, struct index_row row)
 {
+	bool measured = s->message.phase == MESSAGE_MEASURED;
+
+	if (measured && row.count > SERIES_MEASURED)
+		row.count = SERIES_MEASURED;
 	for (uint32_t i = 0; i < row.count; i++) {
 		const struct series *series = cpromi_index_item(&row.words[i]);
 		enum step done;
@@ -231,7 +472,7 @@ show_row(cprom_scrape *s, struct target *t, struct index_row row)
 		if (done != STEP_WENT_ON || !may_go_on(s, t))
 			return done;
 	}
-	return STEP_WENT_ON;
+	return measured ? STEP_PAUSE : STEP_WENT_ON;
 }
 
 /* The next row of the family at hand. */
@@ -240,6 +481,8 @@ step(cprom_scrape *s, struct target *t)
 {
 	struct family *f = s->family;
 
+	if (s->message.left > 0 && s->message.phase != MESSAGE_WRITTEN)
+		return fill_message(s, t);
 	if (!s->in_family)
 		return next_family(s);
 	if (f->only != NULL) {
@@ -248,7 +491,9 @@ step(cprom_scrape *s, struct target *t)
 	}
 	if (s->place < cpromi_index_end(&f->index))
 		return show_row(s, t, cpromi_index_row(&f->index, s->place));
-	s->in_family = false;
+	if (s->message.phase == MESSAGE_MEASURED)
+		return end_measuring(s, t);
+	end_family(s);
 	return STEP_WENT_ON;
 }
 
@@ -301,7 +546,7 @@ walk(cprom_scrape *s, struct target *t)
 		return STEP_NO_MEMORY;
 	s->seat = g.seat;
 	if (s->in_family && !family_stays(s))
-		s->in_family = false;
+		end_family(s);
 	while (done == STEP_WENT_ON && may_go_on(s, t))
 		done = step(s, t);
 	cpromi_epoch_leave(&g);
@@ -360,8 +605,6 @@ cprom_scrape_open(cprom_registry *from, const char *accept)
 	}
 	s->registry = r;
 	s->format = cpromi_negotiate(accept);
-	if (s->format.kind == FORMAT_PROTOBUF)
-		s->format.kind = FORMAT_TEXT; /* as long as there is no encoder */
 	s->created = r->created && s->format.kind != FORMAT_TEXT;
 	/* Acquire: a series born later was inserted after this. Pairs with the births. */
 	s->birth_limit = load_acquire(&r->births);
@@ -385,6 +628,8 @@ cprom_scrape_close(cprom_scrape *s)
 	cpromi_buffer_free(&s->pending);
 	cpromi_buffer_free(&s->names);
 	cpromi_buffer_free(&s->values);
+	cpromi_buffer_free(&s->message.held);
+	cpromi_buffer_free(&s->message.metrics);
 	free(s);
 }
 

@@ -27,6 +27,7 @@ dropped_updates(cprom_sink *out, const cprom_registry *r)
 		[DROP_NEGATIVE] = "negative",
 		[DROP_INFINITE] = "infinite",
 		[DROP_NOT_A_SERIES] = "labels_missing",
+		[DROP_NO_MEMORY] = "no_memory",
 		[DROP_NO_STATE] = "no_such_state",
 	};
 
@@ -48,12 +49,24 @@ dropped_samples(cprom_sink *out, const cprom_registry *r)
 			  .labels = CPROM_LABELS("reason", "duplicate"));
 }
 
+static void
+dropped_exemplars(cprom_sink *out, const cprom_registry *r)
+{
+	cprom_sink_family(out, CPROM_TYPE_COUNTER, "cprom_exemplars_dropped_total",
+			  "Exemplars that were left out; their updates were counted.");
+	cprom_sink_sample(out, count_of(r, SELF_EXEMPLARS_INVALID),
+			  .labels = CPROM_LABELS("reason", "invalid"));
+	cprom_sink_sample(out, count_of(r, SELF_EXEMPLARS_WITHOUT_MEMORY),
+			  .labels = CPROM_LABELS("reason", "memory"));
+}
+
 void
 cpromi_self_collect(cprom_sink *out, void *arg)
 {
 	const cprom_registry *r = arg;
 
 	dropped_updates(out, r);
+	dropped_exemplars(out, r);
 	dropped_samples(out, r);
 	one(out, CPROM_TYPE_COUNTER, "cprom_collector_failures_total",
 	    "Runs of a collector that failed, so that its families were left out of a page.",

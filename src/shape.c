@@ -9,6 +9,8 @@
 
 #define FIRST_CHUNK_CELLS 64
 #define MAX_CHUNK_CELLS 1024
+_Static_assert(MAX_CHUNK_CELLS <= UINT16_MAX && CPROM_MAX_LANES + 2 <= UINT16_MAX,
+	       "a chunk's numbers fit");
 #define NONE_BYTES (sizeof(struct chunk) + sizeof(atomic_ptr)) /* column 0 */
 
 /* ---- finding and making ---------------------------------------------------- */
@@ -25,11 +27,27 @@ same_states(cprom_strings a, cprom_strings b)
 }
 
 static bool
+same_limits(const struct native_limits *a, const struct native_limits *b)
+{
+	return a->schema == b->schema && a->max_buckets == b->max_buckets &&
+	       double_bits(a->zero_threshold) == double_bits(b->zero_threshold) &&
+	       double_bits(a->max_zero_threshold) == double_bits(b->max_zero_threshold) &&
+	       a->min_reset_ns == b->min_reset_ns;
+}
+
+bool
+cpromi_shape_differs_natively(const struct shape *a, const struct shape *b)
+{
+	return !same_limits(&a->native, &b->native);
+}
+
+static bool
 has_key(const struct shape *s, const struct shape_key *key)
 {
 	return s->type == key->type && s->mode == key->mode && s->slices == key->slices &&
-	       s->slice_ns == key->slice_ns && s->flags == key->flags &&
-	       same_states(s->states, key->states) && s->count == key->bounds.count &&
+	       s->slice_ns == key->slice_ns && same_limits(&s->native, &key->native) &&
+	       s->flags == key->flags && same_states(s->states, key->states) &&
+	       s->count == key->bounds.count &&
 	       (s->count == 0 ||
 		memcmp(s->bounds, key->bounds.items, s->count * sizeof(double)) == 0);
 }
@@ -50,7 +68,20 @@ cpromi_bound_spell(struct bound_text *t, uint32_t type, double bound, bool canon
 static size_t
 bounds_bytes(size_t count)
 {
-	return (count + BOUNDS_AT_ONCE) * sizeof(double);
+	return count * sizeof(double);
+}
+
+static bool
+add_buckets(struct shape *s)
+{
+	void *place;
+
+	s->buckets = cpromi_bucket_plan(s->bounds, s->count);
+	place = cpromi_region_alloc(s->region, s->buckets.bytes);
+	if (place == NULL)
+		return false;
+	cpromi_bucket_fill(&s->buckets, place, s->bounds, s->count);
+	return true;
 }
 
 /* Lines that a bound tells apart. */
@@ -75,14 +106,28 @@ copy_bounds(struct shape *s, const struct shape_key *key)
 		return false;
 	for (size_t i = 0; i < s->count; i++)
 		bounds[i] = key->bounds.items[i];
-	for (size_t i = 0; i < BOUNDS_AT_ONCE; i++)
-		bounds[s->count + i] = __builtin_inf();
 	for (size_t i = 0; i < lines; i++) {
-		cpromi_bound_spell(&texts[i], s->type, bounds[i], false);
-		cpromi_bound_spell(&texts[lines + i], s->type, bounds[i], true);
+		double bound = i < s->count ? bounds[i] : __builtin_inf();
+
+		cpromi_bound_spell(&texts[i], s->type, bound, false);
+		cpromi_bound_spell(&texts[lines + i], s->type, bound, true);
 	}
 	s->canonical = texts + lines;
-	return true;
+	return s->type != CPROM_TYPE_HISTOGRAM || add_buckets(s);
+}
+
+static uint32_t
+snapshot_of(const struct shape_key *key)
+{
+	switch (key->type) {
+	case CPROM_TYPE_HISTOGRAM:
+	case CPROMI_TYPE_RECORD:
+		return 2 + (uint32_t)key->bounds.count + 1; /* sequence, sum, buckets, +Inf */
+	case CPROM_TYPE_SUMMARY:
+		return 3; /* sequence, sum, count */
+	default:
+		return 0;
+	}
 }
 
 static size_t
@@ -131,11 +176,13 @@ run_of(const struct shape *s, const struct shape_key *key)
 	case CPROM_TYPE_GAUGE:
 		return s->parts ? GAUGE_PART_CELLS : 1;
 	case CPROM_TYPE_HISTOGRAM:
-		return 2 + (uint32_t)key->bounds.count + 1; /* sequence, sum, buckets, +Inf */
+		return key->native.max_buckets > 0 ? 1 : s->snapshot;
 	case CPROM_TYPE_SUMMARY:
-		return 3; /* sequence, sum, count */
-	case CPROMI_TYPE_SKETCH_LEAF:
-		return key->slices * (1 + SKETCH_LEAF_BUCKETS);
+		return s->snapshot;
+	case CPROMI_TYPE_RECORD:
+		return s->snapshot + 1; /* zero bucket */
+	case CPROMI_TYPE_LEAF:
+		return key->slices == 0 ? SPARSE_LEAF : key->slices * (1 + SPARSE_LEAF);
 	default:
 		return 1;
 	}
@@ -150,6 +197,7 @@ drop_parts(struct shape *s)
 	cpromi_region_free(r, (void *)s->texts, 2 * bound_lines(s) * sizeof(*s->texts));
 	if (s->states.count > 0)
 		cpromi_region_free(r, (void *)s->states.items, states_bytes(s->states));
+	cpromi_region_free(r, (void *)s->buckets.keys, s->buckets.bytes);
 	cpromi_region_free(r, s->none, NONE_BYTES);
 	cpromi_region_free(r, s, sizeof(*s));
 }
@@ -167,16 +215,17 @@ make(const struct shape_home *home, const struct shape_key *key)
 	s->type = key->type;
 	s->mode = key->mode;
 	s->parts = key->mode != CPROM_GAUGE_MOST_RECENT && home->region->shared;
+	s->snapshot = snapshot_of(key);
 	s->run = run_of(s, key);
 	s->flags = key->flags;
 	s->slices = key->slices;
 	s->slice_ns = key->slice_ns;
+	s->native = key->native;
 	s->planes = 1;
 	if (key->type == CPROM_TYPE_COUNTER || (key->type == CPROM_TYPE_SUMMARY && key->slices > 0))
 		s->planes = 2;
 	s->has_lanes = !is_word(key->type) || s->parts;
 	s->used_lanes = s->parts ? &s->lanes->used_places : &s->lanes->used;
-	s->snapshot = key->type == CPROM_TYPE_HISTOGRAM || key->type == CPROM_TYPE_SUMMARY;
 	s->none = cpromi_region_alloc(s->region, NONE_BYTES);
 	if (copy_bounds(s, key) && copy_states(s, key->states) && s->none != NULL) {
 		s->none->shape = s;
@@ -194,16 +243,23 @@ find(struct shape *s, const struct shape_key *key)
 	return s;
 }
 
-/* The shape of a summary's sketch leaves is made with it, so that an update needs no look-up. */
+/* The shapes of what its series are made of, too, so that an update needs no look-up. */
 static bool
-add_leaf(const struct shape_home *home, struct shape *s)
+add_parts(const struct shape_home *home, struct shape *s, const struct shape_key *key)
 {
-	struct shape_key key = {
-		.type = CPROMI_TYPE_SKETCH_LEAF, .slices = s->slices, .slice_ns = s->slice_ns};
+	struct shape_key part = *key;
 
-	if (s->type != CPROM_TYPE_SUMMARY || s->slices == 0)
+	if (key->type == CPROM_TYPE_HISTOGRAM && key->native.max_buckets > 0) {
+		part.type = CPROMI_TYPE_RECORD;
+		s->record = cpromi_shape_get(home, &part);
+		return s->record != NULL;
+	}
+	if (key->type != CPROMI_TYPE_RECORD &&
+	    (key->type != CPROM_TYPE_SUMMARY || key->slices == 0))
 		return true;
-	s->leaf = cpromi_shape_get(home, &key);
+	part = (struct shape_key){
+		.type = CPROMI_TYPE_LEAF, .slices = s->slices, .slice_ns = s->slice_ns};
+	s->leaf = cpromi_shape_get(home, &part);
 	return s->leaf != NULL;
 }
 
@@ -219,7 +275,7 @@ cpromi_shape_get(const struct shape_home *home, const struct shape_key *key)
 	s = make(home, key);
 	if (s == NULL)
 		return NULL;
-	if (!add_leaf(home, s)) {
+	if (!add_parts(home, s, key)) {
 		drop_parts(s);
 		return NULL;
 	}
@@ -265,8 +321,8 @@ make_chunk(struct shape *s, uint32_t capacity)
 	c = (struct chunk *)(p + series + s->planes * block);
 	c->shape = s;
 	c->series = p;
-	c->capacity = capacity;
-	c->stride = stride;
+	c->capacity = (uint16_t)capacity;
+	c->stride = (uint16_t)stride;
 	for (unsigned plane = 0; plane < s->planes; plane++)
 		store_relaxed(&c->blocks[plane * stride + COLUMN_OF_LANE(LANE_OVERFLOW)],
 			      (uintptr_t)(p + series + plane * block));
@@ -286,6 +342,16 @@ next_chunk(struct shape *s)
 	return c;
 }
 
+static uint8_t
+kind_of(const struct shape *s)
+{
+	if (s->type == CPROMI_TYPE_RECORD)
+		return HANDLE_RECORD;
+	if (s->record != NULL)
+		return HANDLE_NATIVE;
+	return s->parts ? HANDLE_PARTS : HANDLE_SERIES;
+}
+
 static struct handle *
 take_series(struct chunk *c, uint32_t i)
 {
@@ -296,7 +362,7 @@ take_series(struct chunk *c, uint32_t i)
 	h->chunk = c;
 	h->offset = i * s->run;
 	h->type = (uint8_t)s->type;
-	h->kind = s->parts ? HANDLE_PARTS : HANDLE_SERIES;
+	h->kind = kind_of(s);
 	return h;
 }
 
@@ -359,6 +425,10 @@ cpromi_shape_give(struct handle *h)
 {
 	struct shape *s = h->chunk->shape;
 
+	if (s->record != NULL) { /* its cell is no count */
+		cpromi_stack_push(s->region, &s->free, h);
+		return;
+	}
 	for (unsigned cell = 0; is_word(s->type) && cell < s->run; cell++)
 		store_zero(h, 0, cell);
 	if (s->snapshot)
@@ -408,7 +478,7 @@ cpromi_own_cells_slow(const struct handle *h, unsigned plane)
 	struct shape *s = h->chunk->shape;
 	uint32_t lane;
 
-	if (h->kind != HANDLE_SERIES || !s->has_lanes)
+	if ((h->kind != HANDLE_SERIES && h->kind != HANDLE_RECORD) || !s->has_lanes)
 		return NULL;
 	lane = cpromi_lane_own(s->lanes);
 	return lane == LANE_OVERFLOW ? NULL : cpromi_make_cells(h, plane, lane);
@@ -418,12 +488,12 @@ cpromi_own_cells_slow(const struct handle *h, unsigned plane)
 
 /* Reads one lane, from cell 1 on; was it written meanwhile? */
 static bool
-read_lane(atomic_u64 *cells, uint32_t run, uint64_t *copy)
+read_lane(atomic_u64 *cells, uint32_t end, uint64_t *copy)
 {
 	uint64_t before = load_acquire(&cells[0]);
 
 	/* Acquire on each: a value of an observation makes its odd word visible below. */
-	for (uint32_t i = 1; i < run; i++)
+	for (uint32_t i = 1; i < end; i++)
 		copy[i - 1] = load_acquire(&cells[i]);
 	return (before & 1) == 0 && load_relaxed(&cells[0]) == before;
 }
@@ -433,21 +503,21 @@ cpromi_snapshot(const struct handle *h, double *sum, uint64_t *counts, uint64_t 
 {
 	const struct shape *s = h->chunk->shape;
 	atomic_u64 *shared = cpromi_shared_cells(h, 0);
-	uint32_t run = s->run;
+	uint32_t end = s->snapshot;
 
 	*sum = bits_double(load_acquire(&shared[1]));
-	for (uint32_t i = 2; i < run; i++)
+	for (uint32_t i = 2; i < end; i++)
 		counts[i - 2] = load_acquire(&shared[i]);
-	for (unsigned lane = LANE_OVERFLOW + 1, end = cpromi_lane_end(s); lane < end; lane++) {
+	for (unsigned lane = LANE_OVERFLOW + 1, lanes = cpromi_lane_end(s); lane < lanes; lane++) {
 		atomic_u64 *cells = cpromi_cells(h, 0, lane);
 		int tries = SNAPSHOT_TRIES;
 
 		if (cells == NULL)
 			continue;
-		while (!read_lane(cells, run, scratch) && --tries > 0)
+		while (!read_lane(cells, end, scratch) && --tries > 0)
 			;
 		*sum += bits_double(scratch[0]);
-		for (uint32_t i = 2; i < run; i++)
+		for (uint32_t i = 2; i < end; i++)
 			counts[i - 2] += scratch[i - 1];
 	}
 }

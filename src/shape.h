@@ -20,28 +20,31 @@
  *
  * Gauges, infos and statesets are one word in lane 0, which any thread stores into.
  * A counter has two planes: whole numbers, and fractions as doubles. A summary
- * with quantiles has a second one whose lane 0 holds the roots of its sketches.
+ * with quantiles has a second one whose lane 0 holds the roots of its sketches. A native
+ * histogram has no block but in lane 0, whose one cell points to its record (record.h).
  */
 #ifndef CPROMI_SHAPE_H
 #define CPROMI_SHAPE_H
 
+#include "bucket.h"
 #include "lane.h"
 
 #include <cprom.h>
 
-#define SKETCH_LEAF_BUCKETS 64 /* per slice of a summary's window: sketch.h */
+#define SPARSE_LEAF 64 /* keys of a leaf: sparse.h */
 
 /* Types beyond those that a page knows. */
-enum { CPROMI_TYPE_COLLECTOR = 100, CPROMI_TYPE_SKETCH_LEAF };
+enum { CPROMI_TYPE_COLLECTOR = 100, CPROMI_TYPE_LEAF, CPROMI_TYPE_RECORD };
 
-#define BOUNDS_AT_ONCE 4   /* are compared: histogram.c */
 #define GAUGE_PART_CELLS 4 /* of a process: part.h */
 
 enum handle_kind {
 	HANDLE_SERIES = 1,
 	HANDLE_FAMILY,
-	HANDLE_PARTS, /* a gauge that is one: part.h */
-	HANDLE_TEXT   /* what an info says, once it is retired: series.h */
+	HANDLE_PARTS,  /* a gauge that is one: part.h */
+	HANDLE_NATIVE, /* a histogram that has a record: record.h */
+	HANDLE_RECORD,
+	HANDLE_TEXT /* what an info says, once it is retired: series.h */
 };
 
 /* What every public metric handle points to: a series, or the family that has labels. */
@@ -63,6 +66,15 @@ struct bound_text {
 /* Of a histogram or a summary; canonical as OpenMetrics wants it: le="1.0". */
 void cpromi_bound_spell(struct bound_text *t, uint32_t type, double bound, bool canonical);
 
+/* What the user asked of a native histogram; max_buckets is 0 in what is none. */
+struct native_limits {
+	int32_t schema;
+	uint32_t max_buckets;
+	double zero_threshold;
+	double max_zero_threshold;
+	uint64_t min_reset_ns; /* 0: never */
+};
+
 struct shape {
 	struct shape *next; /* the registry's list, only ever prepended to */
 	struct region *region;
@@ -77,28 +89,32 @@ struct shape {
 	bool flags;           /* of a stateset: any number of states is on, not one */
 	bool parts;           /* lanes are the processes' (part.h), not the threads' */
 	bool has_lanes;       /* what is one word and has no parts has lane 0 alone */
-	bool snapshot;        /* cell 0 is a sequence word, cell 1 a sum: see cpromi_snapshot() */
+	uint32_t snapshot;    /* cells of one: see cpromi_snapshot(); 0: none */
 	atomic_u64 free;      /* stack of series */
 	atomic_u64 spare;     /* stack of chunks that lost the race to be the next one */
 	atomic_ptr chunk;     /* the one that new series are carved from */
 	atomic_u32 chunks;
-	struct chunk *none;             /* of no series: what the handle of a family points to */
-	uint32_t slices;                /* of a summary's window, else 0 */
-	uint64_t slice_ns;              /* length of one */
-	atomic_u64 last_slice;          /* any that was: sketch.c */
-	struct shape *leaf;             /* of a summary's sketch */
-	size_t count;                   /* bounds */
-	const double *bounds;           /* behind the last one are BOUNDS_AT_ONCE of +Inf */
-	const struct bound_text *texts; /* count of them, and for a histogram le="+Inf" */
+	struct chunk *none;    /* of no series: what the handle of a family points to */
+	uint32_t slices;       /* of a summary's window, else 0 */
+	uint64_t slice_ns;     /* length of one */
+	atomic_u64 last_slice; /* any that was: sketch.c */
+	struct native_limits native;
+	struct shape *record;               /* of a native histogram */
+	struct shape *leaf;                 /* of a summary's sketch, or a record */
+	size_t count;                       /* bounds */
+	const double *bounds;               /* or quantiles */
+	struct bucket_table buckets;        /* of a histogram: how bounds are searched */
+	const struct bound_text *texts;     /* count of them, and for a histogram le="+Inf" */
 	const struct bound_text *canonical; /* as many */
 	cprom_strings states;               /* of a stateset: their names */
 };
 
 struct chunk {
 	uint32_t link; /* of the spare chunks */
-	uint32_t capacity;
+	uint16_t capacity;
+	uint16_t stride; /* columns of a plane */
 	atomic_u32 used;
-	uint32_t stride; /* columns of a plane */
+	atomic_u32 exemplars; /* reference of their slots, 0: none yet (exemplar.h) */
 	struct shape *shape;
 	char *series;        /* capacity of them, side by side as a scrape reads them */
 	atomic_ptr blocks[]; /* plane × stride + column */
@@ -122,6 +138,7 @@ struct shape_key {
 	uint32_t mode;
 	uint32_t slices;
 	uint64_t slice_ns;
+	struct native_limits native;
 	cprom_doubles bounds;
 	cprom_strings states;
 	bool flags;
@@ -137,6 +154,9 @@ struct shape_home {
 
 /* The shape of that key, made if it is new; NULL without memory. */
 struct shape *cpromi_shape_get(const struct shape_home *home, const struct shape_key *key);
+
+/* Do what was asked of two native histograms differ, or is one none? */
+bool cpromi_shape_differs_natively(const struct shape *a, const struct shape *b);
 
 /* A series of the shape with zero cells, its fields beyond the handle as they were last. NULL without memory. */
 struct handle *cpromi_shape_take(struct shape *s);
@@ -268,15 +288,15 @@ cpromi_sum_double(const struct handle *h, unsigned plane, unsigned cell)
 }
 
 /*
- * A snapshot of the cells from 1 (a sum) to run-1 (counts) of a series, summed over
- * all lanes. Writers go from cpromi_snapshot_begin() to _end(); neither side waits.
+ * A snapshot of the first cells of a series, summed over all lanes: cell 0 is a sequence
+ * word, cell 1 a sum, those up to the shape's snapshot-1 are counts. Writers go from cpromi_snapshot_begin() to _end(); neither side waits.
  *
  * A lane is read again if its sequence word shows that its owner was, or is,
  * writing: odd while it does. After SNAPSHOT_TRIES the lane is taken as it is:
  * then the sum may hold an observation that no bucket has yet, or the other way
  * round. Lane 0, written by many, has no sequence and is always read as it is.
  *
- * counts has room for run-2 words, scratch for run-1.
+ * counts has room for snapshot-2 words, scratch for snapshot-1.
  */
 #define SNAPSHOT_TRIES 100
 void cpromi_snapshot(const struct handle *h, double *sum, uint64_t *counts, uint64_t *scratch);
@@ -340,6 +360,7 @@ enum drop_reason {
 	DROP_NEGATIVE,
 	DROP_INFINITE,
 	DROP_NOT_A_SERIES,
+	DROP_NO_MEMORY,
 	DROP_NO_STATE,
 	DROP_REASONS
 };

@@ -11,6 +11,7 @@
 #include "escape.h"
 #include "name.h"
 #include "openmetrics.h"
+#include "protobuf.h"
 #include "stateset.h"
 
 #include <errno.h>
@@ -152,6 +153,20 @@ check_family(cprom_sink *out, const cprom_family_options *o)
 	return refuse(out, SELF_SAMPLES_INVALID);
 }
 
+/* In protobuf the head, which tells how long the family is, comes last. */
+static void
+end_family(cprom_sink *out)
+{
+	struct family_view v;
+
+	if (out->open && out->format->kind == FORMAT_PROTOBUF &&
+	    out->spool->length > out->family_start) {
+		v = view_of(out);
+		cpromi_protobuf_finish(out->spool, out->family_start, &out->naming, &v);
+	}
+	out->open = false;
+}
+
 static bool
 add_string(struct buffer *b, const char *text)
 {
@@ -169,7 +184,7 @@ cprom_sink_begin(cprom_sink *out, const cprom_family_options *from)
 	    from->size > 4096)
 		return cpromi_fail(EINVAL, "a family needs a sink and the size of its options");
 	memcpy(&o, from, from->size < sizeof(o) ? from->size : sizeof(o));
-	out->open = false;
+	end_family(out);
 	out->shown = false;
 	out->type = o.type;
 	out->head.length = 0;
@@ -185,6 +200,7 @@ cprom_sink_begin(cprom_sink *out, const cprom_family_options *from)
 		return cpromi_fail(ENOMEM, "%s: no memory for it in this scrape", o.name);
 	view = view_of(out);
 	cpromi_naming_set(&out->naming, &view, out->format);
+	out->family_start = out->spool->length;
 	return 0;
 }
 
@@ -516,11 +532,29 @@ read_sample(cprom_sink *out, const cprom_sample *s, struct samples *r)
 }
 
 static void
+show_metrics(cprom_sink *out, const struct samples *r)
+{
+	size_t bound = cpromi_protobuf_bound(r), size;
+	char *room = cpromi_buffer_room(out->spool, bound), *p;
+
+	if (room == NULL)
+		return;
+	p = cpromi_protobuf_metrics(room, room + bound, &out->naming, r);
+	size = (size_t)(room + bound - p);
+	memmove(room, p, size);
+	out->spool->length += size;
+}
+
+static void
 show_sample(cprom_sink *out, struct samples *r)
 {
 	struct text_line l;
 	char *p;
 
+	if (out->format->kind == FORMAT_PROTOBUF) {
+		show_metrics(out, r);
+		return;
+	}
 	show_head(out);
 	if (out->naming.openmetrics)
 		cpromi_openmetrics_trim(r);
@@ -613,6 +647,7 @@ cpromi_sink_run(cprom_registry *r, const struct format *format, struct family *f
 			  .names_start = names->length};
 
 	f->collect(&out, f->arg);
+	end_family(&out);
 	if (out.failed || spool->failed || names->failed || out.head.failed || out.labels.failed ||
 	    out.scratch.failed) {
 		cpromi_registry_count(r, SELF_COLLECTORS_FAILED);

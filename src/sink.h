@@ -25,6 +25,7 @@ struct cprom_sink {
 	struct buffer *names; /* of this scrape's families of collectors: type, name, NUL */
 	size_t spool_start;   /* where this collector's output begins, */
 	size_t names_start;   /* to take it back if it fails */
+	size_t family_start;  /* where the Metrics of the family at hand begin, in protobuf */
 	bool failed;
 	/* The family at hand. */
 	cprom_type type;

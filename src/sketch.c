@@ -4,87 +4,29 @@
  */
 #include "sketch.h"
 
-#include "sketch_table.h"
+#include "exponential.h"
+#include "sparse.h"
 
-#define ZERO_KEY 131072      /* the middle of 18 bits */
-#define INDEX_SHIFT 34400    /* index -34400 would be ZERO_KEY; the smallest is -34368 */
-#define INFINITE_INDEX 32769 /* one above that of DBL_MAX */
-#define MANTISSA (((uint64_t)1 << 52) - 1)
+#define SCHEMA 5
+#define SHIFT (EXPONENTIAL_MAX_SCHEMA - SCHEMA)
+#define KEYS ((uint32_t)1 << 18)
+#define ZERO_KEY 131072   /* the middle of 18 bits */
+#define INDEX_SHIFT 34400 /* index -34400 would be ZERO_KEY; the smallest is -34368 */
 #define LEAST_NORMAL ((uint64_t)1 << 52)
 #define INFINITE ((uint64_t)0x7FF << 52)
 #define BIRTH_BITS 20
 #define SLOT_BITS 8
 #define CLEARING ((uint64_t)1 << 63) /* in a stamp: K1, K3 */
 
-/* ---- index arithmetic ------------------------------------------------------ */
-
-/* v = f · 2^e with 0.5 ≤ f < 1: the mantissa bits of f, and e. */
-static uint64_t
-split(double v, int32_t *e)
-{
-	uint64_t bits = double_bits(v);
-	int32_t biased = (int32_t)(bits >> 52);
-	int shift;
-
-	if (biased != 0) {
-		*e = biased - 1022;
-		return bits & MANTISSA;
-	}
-	shift = __builtin_clzll(bits) - 11; /* a subnormal: bring its first bit to bit 52 */
-	*e = -1021 - shift;
-	return (bits << shift) & MANTISSA;
-}
-
-static inline int32_t
-index_of(uint64_t mantissa, int32_t e)
-{
-	uint32_t below = bucket_guess[mantissa >> 46];
-
-	below += bound_mantissas[below] < mantissa;
-	return (int32_t)below + (e - 1) * 32;
-}
-
-int32_t
-cpromi_sketch_index(double v)
-{
-	int32_t e;
-	uint64_t mantissa;
-
-	if (v == __builtin_inf())
-		return INFINITE_INDEX;
-	mantissa = split(v, &e);
-	return index_of(mantissa, e);
-}
-
-/* 2^e · x in two steps, either of which may be subnormal or large. */
-static double
-scale(double x, int32_t e)
-{
-	int32_t half = e / 2;
-
-	return x * bits_double((uint64_t)(half + 1023) << 52) *
-	       bits_double((uint64_t)(e - half + 1023) << 52);
-}
-
-double
-cpromi_sketch_bound(int32_t index)
-{
-	double f = bits_double((uint64_t)1022 << 52 | bound_mantissas[index & 31]);
-
-	if (index >= INFINITE_INDEX)
-		return __builtin_inf();
-	if (index == INFINITE_INDEX - 1)
-		return 0x1.fffffffffffffp1023;
-	return scale(f, (index >> 5) + 1);
-}
+/* ---- keys ------------------------------------------------------------------ */
 
 static COLD uint32_t
 key_of_rare(double v)
 {
 	if (v == 0)
 		return ZERO_KEY;
-	return v > 0 ? (uint32_t)(ZERO_KEY + INDEX_SHIFT + cpromi_sketch_index(v))
-		     : (uint32_t)(ZERO_KEY - INDEX_SHIFT - cpromi_sketch_index(-v));
+	return v > 0 ? (uint32_t)(ZERO_KEY + INDEX_SHIFT + cpromi_exponential_index(SCHEMA, v))
+		     : (uint32_t)(ZERO_KEY - INDEX_SHIFT - cpromi_exponential_index(SCHEMA, -v));
 }
 
 static inline uint32_t
@@ -95,7 +37,10 @@ key_of(double v)
 	if (UNLIKELY(bits - LEAST_NORMAL >= INFINITE - LEAST_NORMAL)) /* nor is it negative */
 		return key_of_rare(v);
 	return (uint32_t)(ZERO_KEY + INDEX_SHIFT +
-			  index_of(bits & MANTISSA, (int32_t)(bits >> 52) - 1022));
+			  cpromi_exponential_merge(
+				  exponential_index_of(bits & DOUBLE_MANTISSA,
+						       (int32_t)(bits >> 52) - 1022),
+				  SHIFT));
 }
 
 /* The middle of a bucket in the sense of relative error. */
@@ -107,91 +52,16 @@ value_of(uint32_t key)
 	if (key == ZERO_KEY)
 		return 0;
 	return key > ZERO_KEY
-		       ? factor * cpromi_sketch_bound((int32_t)key - ZERO_KEY - INDEX_SHIFT)
-		       : -factor * cpromi_sketch_bound(ZERO_KEY - (int32_t)key - INDEX_SHIFT);
+		       ? factor * cpromi_exponential_bound(SCHEMA,
+							   (int32_t)key - ZERO_KEY - INDEX_SHIFT)
+		       : -factor * cpromi_exponential_bound(SCHEMA,
+							    ZERO_KEY - (int32_t)key - INDEX_SHIFT);
 }
 
-/* ---- the tree -------------------------------------------------------------- */
-
-static atomic_ptr *
+static atomic_u64 *
 root_of(const struct series *s)
 {
-	return (atomic_ptr *)(uintptr_t)load_acquire(&cpromi_shared_cells(&s->handle, 1)[0]);
-}
-
-/* The root, made now if it is not there; it stays with the series' memory for ever. */
-static atomic_ptr *
-make_root(const struct series *s)
-{
-	struct region *r = s->handle.chunk->shape->region;
-	atomic_u64 *word = &cpromi_shared_cells(&s->handle, 1)[0];
-	uint64_t none = 0;
-	void *root = cpromi_region_alloc(r, SKETCH_LEAF_BUCKETS * sizeof(atomic_ptr));
-
-	if (root == NULL)
-		return NULL;
-	/* Release: zeroed. Pairs with load_acquire in root_of(). */
-	if (cas_acq_rel(word, &none, (uintptr_t)root))
-		return root;
-	cpromi_region_free(r, root, SKETCH_LEAF_BUCKETS * sizeof(atomic_ptr));
-	return (atomic_ptr *)(uintptr_t)none;
-}
-
-static atomic_ptr *
-make_branch(struct region *r, atomic_ptr *at)
-{
-	uintptr_t none = 0;
-	void *branch = cpromi_region_alloc(r, SKETCH_LEAF_BUCKETS * sizeof(atomic_ptr));
-
-	if (branch == NULL)
-		return NULL;
-	if (cas_acq_rel(at, &none, (uintptr_t)branch)) /* pairs as in make_root() */
-		return branch;
-	cpromi_region_free(r, branch, SKETCH_LEAF_BUCKETS * sizeof(atomic_ptr));
-	return (atomic_ptr *)none;
-}
-
-static struct handle *
-make_leaf(struct shape *shape, atomic_ptr *at)
-{
-	uintptr_t none = 0;
-	struct handle *leaf = cpromi_shape_take(shape);
-
-	if (leaf == NULL || cas_acq_rel(at, &none, (uintptr_t)leaf)) /* pairs as in make_root() */
-		return leaf;
-	cpromi_shape_give(leaf);
-	return (struct handle *)none;
-}
-
-/* The leaf of a key, with all that leads to it, made now if need be; NULL without memory. */
-static COLD struct handle *
-grow_leaf(const struct series *s, uint32_t key)
-{
-	struct shape *shape = s->handle.chunk->shape;
-	atomic_ptr *root = root_of(s);
-	atomic_ptr *branch;
-	struct handle *leaf;
-
-	if (root == NULL)
-		root = make_root(s);
-	if (root == NULL)
-		return NULL;
-	branch = (atomic_ptr *)load_acquire(&root[key >> 12]);
-	if (branch == NULL)
-		branch = make_branch(shape->region, &root[key >> 12]);
-	if (branch == NULL)
-		return NULL;
-	leaf = (struct handle *)load_acquire(&branch[key >> 6 & 63]);
-	return leaf != NULL ? leaf : make_leaf(shape->leaf, &branch[key >> 6 & 63]);
-}
-
-static inline struct handle *
-leaf_of(const struct series *s, uint32_t key)
-{
-	atomic_ptr *root = root_of(s);
-	atomic_ptr *branch = root == NULL ? NULL : (atomic_ptr *)load_acquire(&root[key >> 12]);
-
-	return branch == NULL ? NULL : (struct handle *)load_acquire(&branch[key >> 6 & 63]);
+	return cpromi_shared_cells(&s->handle, 1);
 }
 
 /* ---- observing ------------------------------------------------------------- */
@@ -228,14 +98,14 @@ turn_at(const struct series *s, uint64_t now_ns)
 static void
 clear(atomic_u64 *counts)
 {
-	for (unsigned i = 0; i < SKETCH_LEAF_BUCKETS; i++)
+	for (unsigned i = 0; i < SPARSE_LEAF; i++)
 		store_release(&counts[i], 0); /* not before CLEARING: K1, K2 */
 }
 
 static atomic_u64 *
 counts_of(const struct shape *shape, atomic_u64 *cells, uint64_t slot)
 {
-	return cells + shape->slices + slot * SKETCH_LEAF_BUCKETS;
+	return cells + shape->slices + slot * SPARSE_LEAF;
 }
 
 static void
@@ -284,16 +154,18 @@ static COLD void
 observe_slow(const struct series *s, uint32_t key, const struct turn *t)
 {
 	const struct shape *shape = s->handle.chunk->shape;
-	const struct handle *leaf = grow_leaf(s, key);
+	const struct sparse counts = {root_of(s), KEYS, shape->leaf};
+	bool made;
+	const struct handle *leaf = cpromi_sparse_grow(&counts, key, &made);
 	atomic_u64 *cells;
 
 	if (leaf == NULL)
 		return;
 	cells = cpromi_own_cells(leaf, 0);
 	if (cells != NULL && make_ready(shape, cells, t))
-		count(shape, cells, t, key % SKETCH_LEAF_BUCKETS);
+		count(shape, cells, t, key % SPARSE_LEAF);
 	else
-		observe_shared(leaf, t, key % SKETCH_LEAF_BUCKETS);
+		observe_shared(leaf, t, key % SPARSE_LEAF);
 }
 
 void
@@ -301,11 +173,11 @@ cpromi_sketch_observe(const struct series *s, double v, uint64_t now_ns)
 {
 	struct turn t = turn_at(s, now_ns);
 	uint32_t key = key_of(v);
-	const struct handle *leaf = leaf_of(s, key);
+	const struct handle *leaf = cpromi_sparse_leaf(root_of(s), key);
 	atomic_u64 *cells = leaf == NULL ? NULL : cpromi_found_block(leaf, 0);
 
 	if (LIKELY(cells != NULL && load_relaxed(&cells[leaf->offset + t.slot]) == t.stamp))
-		count(s->handle.chunk->shape, cells + leaf->offset, &t, key % SKETCH_LEAF_BUCKETS);
+		count(s->handle.chunk->shape, cells + leaf->offset, &t, key % SPARSE_LEAF);
 	else
 		observe_slow(s, key, &t);
 }
@@ -319,15 +191,15 @@ add_slot(const struct series *s, atomic_u64 *cells, uint64_t slice, uint64_t *su
 	const struct shape *shape = s->handle.chunk->shape;
 	uint64_t slot = slice % shape->slices, stamp = stamp_of(s, slice);
 	atomic_u64 *counts = counts_of(shape, cells, slot);
-	uint64_t copy[SKETCH_LEAF_BUCKETS];
+	uint64_t copy[SPARSE_LEAF];
 
 	if (load_acquire(&cells[slot]) != stamp)
 		return;
-	for (unsigned i = 0; i < SKETCH_LEAF_BUCKETS; i++)
+	for (unsigned i = 0; i < SPARSE_LEAF; i++)
 		copy[i] = load_acquire(&counts[i]);
 	if (load_relaxed(&cells[slot]) != stamp)
 		return;
-	for (unsigned i = 0; i < SKETCH_LEAF_BUCKETS; i++)
+	for (unsigned i = 0; i < SPARSE_LEAF; i++)
 		sums[i] += copy[i];
 }
 
@@ -338,7 +210,7 @@ sum_leaf(const struct series *s, const struct handle *leaf, uint64_t slice, uint
 	const struct shape *shape = s->handle.chunk->shape;
 	uint64_t total = 0;
 
-	memset(sums, 0, SKETCH_LEAF_BUCKETS * sizeof(*sums));
+	memset(sums, 0, SPARSE_LEAF * sizeof(*sums));
 	for (unsigned lane = 0; lane < cpromi_lane_end(shape); lane++) {
 		atomic_u64 *cells = cpromi_cells(leaf, 0, lane);
 
@@ -346,7 +218,7 @@ sum_leaf(const struct series *s, const struct handle *leaf, uint64_t slice, uint
 		     back++)
 			add_slot(s, cells, slice - back, sums);
 	}
-	for (unsigned i = 0; i < SKETCH_LEAF_BUCKETS; i++)
+	for (unsigned i = 0; i < SPARSE_LEAF; i++)
 		total += sums[i];
 	return total;
 }
@@ -355,28 +227,18 @@ sum_leaf(const struct series *s, const struct handle *leaf, uint64_t slice, uint
 static const struct handle *
 next_leaf(const struct series *s, uint32_t *key)
 {
-	atomic_ptr *root = root_of(s);
+	const struct sparse counts = {root_of(s), KEYS, s->handle.chunk->shape->leaf};
 
-	while (root != NULL && *key < (uint32_t)1 << 18) {
-		const struct handle *leaf = leaf_of(s, *key);
-
-		if (leaf != NULL)
-			return leaf;
-		if (load_acquire(&root[*key >> 12]) == 0)
-			*key = (*key | 0xFFF) + 1;
-		else
-			*key = (*key | 0x3F) + 1;
-	}
-	return NULL;
+	return cpromi_sparse_next(&counts, key, KEYS);
 }
 
 static uint64_t
 total_of(const struct series *s, uint64_t slice)
 {
-	uint64_t sums[SKETCH_LEAF_BUCKETS], total = 0;
+	uint64_t sums[SPARSE_LEAF], total = 0;
 	const struct handle *leaf;
 
-	for (uint32_t key = 0; (leaf = next_leaf(s, &key)) != NULL; key += SKETCH_LEAF_BUCKETS)
+	for (uint32_t key = 0; (leaf = next_leaf(s, &key)) != NULL; key += SPARSE_LEAF)
 		total += sum_leaf(s, leaf, slice, sums);
 	return total;
 }
@@ -398,15 +260,14 @@ cpromi_sketch_quantiles(const struct series *s, const double *q, size_t n, uint6
 {
 	uint64_t slice = now_ns / s->handle.chunk->shape->slice_ns;
 	uint64_t total = total_of(s, slice);
-	uint64_t sums[SKETCH_LEAF_BUCKETS], passed = 0;
+	uint64_t sums[SPARSE_LEAF], passed = 0;
 	const struct handle *leaf;
 	double last = __builtin_nan("");
 	size_t i = 0;
 
-	for (uint32_t key = 0; i < n && (leaf = next_leaf(s, &key)) != NULL;
-	     key += SKETCH_LEAF_BUCKETS) {
+	for (uint32_t key = 0; i < n && (leaf = next_leaf(s, &key)) != NULL; key += SPARSE_LEAF) {
 		sum_leaf(s, leaf, slice, sums);
-		for (uint32_t b = 0; b < SKETCH_LEAF_BUCKETS; b++) {
+		for (uint32_t b = 0; b < SPARSE_LEAF; b++) {
 			if (sums[b] == 0)
 				continue;
 			passed += sums[b];

@@ -8,10 +8,8 @@
  * quantile (C. Masson et al., "DDSketch", VLDB 2019, lemma 4). Negative values have
  * mirrored buckets, zero one of its own, infinities those at the ends.
  *
- * A key is a bucket's place in ascending order, 18 bits. It is found through two
- * arrays of 64 pointers, made as needed, common to all lanes; at the end is a
- * leaf, a series of cells of its own (shape.h): for each slice of the window one
- * stamp and 64 counts, per lane.
+ * A key is a bucket's place in ascending order, 18 bits. Its leaf (sparse.h) has for each
+ * slice of the window one stamp and 64 counts, per lane.
  *
  * The window of N slices moves over N+1: slot = slice number mod (N+1). A stamp
  * names the slice and the series (its birth, for the next owner of the memory)
@@ -41,9 +39,5 @@ void cpromi_sketch_observe(const struct series *s, double v, uint64_t now_ns);
 /* The quantiles q[0 … n-1], ascending, of the window that ends at now_ns; NaN if it is empty. */
 void cpromi_sketch_quantiles(const struct series *s, const double *q, size_t n, uint64_t now_ns,
 			     double *out);
-
-/* For tests: the bucket of v > 0 at schema 5, and the upper bound of a bucket. */
-int32_t cpromi_sketch_index(double v);
-double cpromi_sketch_bound(int32_t index);
 
 #endif

@@ -73,11 +73,22 @@ put_timestamp(char *p, int64_t ms, bool seconds)
 	return seconds ? put_seconds(p, ms) : p + cpromi_i64_text(ms, p);
 }
 
+static NOINLINE char *
+put_exemplar(char *p, const struct exemplar *e)
+{
+	p = cpromi_put_string(p, " # {");
+	p = cpromi_put(p, e->labels, e->length);
+	p = put_value(p, true, e->value);
+	return put_timestamp(p, e->time_ns / 1000000, true);
+}
+
 static inline char *
 end_line(char *p, const struct text_line *l)
 {
 	if (UNLIKELY(l->timestamp_ms != 0))
 		p = put_timestamp(p, l->timestamp_ms, l->openmetrics);
+	if (UNLIKELY(l->exemplar != NULL))
+		p = put_exemplar(p, l->exemplar);
 	*p++ = '\n';
 	return p;
 }
@@ -126,6 +137,13 @@ cpromi_text_lines(char *p, const struct text_line *l, const double *values,
 
 /* ---- series ---------------------------------------------------------------- */
 
+/* Readers take exemplars on these alone. */
+static bool
+takes_exemplars(const struct naming *n)
+{
+	return n->openmetrics && (n->type == CPROM_TYPE_COUNTER || n->type == CPROM_TYPE_HISTOGRAM);
+}
+
 void
 cpromi_text_begin(struct text_line *l, const struct naming *n, const struct samples *s)
 {
@@ -137,6 +155,8 @@ cpromi_text_begin(struct text_line *l, const struct naming *n, const struct samp
 		.timestamp_ms = s->timestamp_ms,
 		.openmetrics = n->openmetrics,
 	};
+	if (takes_exemplars(n) && s->series != NULL && cpromi_exemplar_any(s->series))
+		l->exemplars = s->series;
 }
 
 size_t
@@ -147,7 +167,8 @@ cpromi_text_sample_bound(const struct text_line *l, const struct samples *s)
 	for (size_t i = 0; s->states != NULL && i < s->count; i++)
 		if (s->states[i].length > state)
 			state = s->states[i].length;
-	return cpromi_text_line_bound(l) + sizeof("_bucket") + sizeof(struct bound_text) + state;
+	return cpromi_text_line_bound(l) + sizeof("_bucket") + sizeof(struct bound_text) + state +
+	       (l->exemplars == NULL ? 0 : sizeof(struct exemplar) + 2 * CPROMI_NUMBER_MAX);
 }
 
 size_t
@@ -227,6 +248,23 @@ put_created(char *p, const struct text_line *samples, const struct naming *n, in
 	return end_line(put_seconds(p, ms), &l);
 }
 
+/* Lines of n > 0 buckets, or the one of a counter, if extras is NULL. */
+static NOINLINE char *
+put_with_exemplars(char *p, struct text_line *l, const struct samples *s,
+		   const struct bound_text *extras, size_t n)
+{
+	struct exemplar e;
+
+	for (size_t i = 0; i < n; i++) {
+		l->exemplar = cpromi_exemplar_read(l->exemplars, i, &e) ? &e : NULL;
+		l->value = s->values[i];
+		p = extras == NULL ? cpromi_text_line(p, l)
+				   : cpromi_text_lines(p, l, &s->values[i], &extras[i], 1);
+	}
+	l->exemplar = NULL;
+	return p;
+}
+
 char *
 cpromi_text_samples(char *p, struct text_line *l, const struct naming *naming,
 		    const struct samples *s)
@@ -237,7 +275,9 @@ cpromi_text_samples(char *p, struct text_line *l, const struct naming *naming,
 	for (size_t i = 0, n; i < s->count; i += n) {
 		n = cpromi_text_alike(l, s, i, &extras, &pid);
 		l->value = s->values[i];
-		if (extras == NULL)
+		if (UNLIKELY(l->exemplars != NULL) && i == 0)
+			p = put_with_exemplars(p, l, s, extras, n);
+		else if (extras == NULL)
 			p = cpromi_text_line(p, l);
 		else
 			p = cpromi_text_lines(p, l, s->values + i, extras, n);

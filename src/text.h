@@ -5,6 +5,7 @@
 #ifndef CPROMI_TEXT_H
 #define CPROMI_TEXT_H
 
+#include "exemplar.h"
 #include "naming.h"
 #include "number.h"
 #include "sample.h"
@@ -16,6 +17,8 @@ struct text_line {
 	double value;
 	int64_t timestamp_ms; /* 0: none */
 	bool openmetrics;
+	const struct series *exemplars;  /* whose are to be shown; NULL: none */
+	const struct exemplar *exemplar; /* of this line; NULL: none */
 };
 
 /* ---- heads ----------------------------------------------------------------- */

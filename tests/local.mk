@@ -8,18 +8,23 @@
 unit_tests = \
 	tests/test_address \
 	tests/test_bounds \
+	tests/test_bucket \
 	tests/test_buffer \
 	tests/test_build_info \
 	tests/test_clock \
 	tests/test_collector \
 	tests/test_collision \
 	tests/test_counter \
+	tests/test_crc32 \
 	tests/test_default \
 	tests/test_definition \
+	tests/test_deflate \
 	tests/test_dump \
 	tests/test_epoch \
 	tests/test_error \
 	tests/test_escape \
+	tests/test_exemplar \
+	tests/test_exponential \
 	tests/test_family \
 	tests/test_fork \
 	tests/test_gauge \
@@ -27,6 +32,7 @@ unit_tests = \
 	tests/test_histogram \
 	tests/test_hostile \
 	tests/test_http_parse \
+	tests/test_huffman \
 	tests/test_index \
 	tests/test_info \
 	tests/test_instrument \
@@ -39,10 +45,12 @@ unit_tests = \
 	tests/test_naming \
 	tests/test_name \
 	tests/test_negotiate \
+	tests/test_native \
 	tests/test_number \
 	tests/test_openmetrics \
 	tests/test_part \
 	tests/test_process \
+	tests/test_protobuf \
 	tests/test_region \
 	tests/test_registry \
 	tests/test_scrape \
@@ -61,6 +69,7 @@ unit_tests = \
 	tests/test_timer
 
 house_tests = \
+	tests/house_crc32_table.sh \
 	tests/house_doors.sh \
 	tests/house_floors.sh \
 	tests/house_headers.sh \
@@ -73,11 +82,13 @@ house_tests = \
 e2e_tests = \
 	tests/churn.sh \
 	tests/e2e_example.sh \
+	tests/e2e_gzip.sh \
 	tests/e2e_install.sh \
 	tests/e2e_prefork.sh \
 	tests/e2e_prometheus.sh \
 	tests/page_judges.sh \
 	tests/prefork.sh \
+	tests/protobuf_judges.sh \
 	tests/scrape_memory.sh \
 	tests/stress.sh
 
@@ -88,11 +99,15 @@ explore_tests = tests/explore.sh
 test_helpers = \
 	tests/check_openmetrics.py \
 	tests/check_page.py \
+	tests/check_protobuf.py \
 	tests/common.sh \
+	tests/decode_values.h \
 	tests/expect.h \
+	tests/gen_crc32_table.py \
 	tests/gen_number_table.py \
 	tests/heap.h \
 	tests/long_run.h \
+	tests/metrics.proto \
 	tests/page.h \
 	tests/promql.py \
 	tests/with_registry.h
@@ -121,8 +136,15 @@ tests_test_cplusplus_SOURCES = tests/test_cplusplus.cc
 AM_DEFAULT_SOURCE_EXT = .c
 LDADD = libcprom.la -lm $(CMOCKA_LIBS)
 
+# The judge of what is compressed.
+tests_test_deflate_LDADD = $(LDADD) $(ZLIB_LIBS)
+tests_test_deflate_CPPFLAGS = $(AM_CPPFLAGS) -DHAVE_ZLIB=$(HAVE_ZLIB)
+tests_test_server_LDADD = $(LDADD) $(ZLIB_LIBS)
+tests_test_server_CPPFLAGS = $(AM_CPPFLAGS) -DHAVE_ZLIB=$(HAVE_ZLIB)
+
 # With tests/heap.h between the library and malloc.
 heap_ldflags = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
+tests_test_protobuf_LDFLAGS = $(heap_ldflags) -Wl,--wrap=clock_gettime
 tests_test_scrape_LDFLAGS = $(heap_ldflags)
 tests_test_sink_LDFLAGS = $(heap_ldflags)
 tests_scrape_memory_LDFLAGS = $(heap_ldflags)
@@ -179,7 +201,7 @@ check-long: check tests/sweep_number
 # The style that .clang-format describes; what macros take part in is laid out by hand.
 lint:
 	cd $(srcdir) && $(CLANG_FORMAT) --dry-run -Werror src/*.[ch] tests/*.[ch] tests/explore/*.[ch] \
-		tests/bench/*.[ch] tests/bench/*.cc tests/bench/peers/*.cc
+		tests/fuzz/*.c tests/bench/*.[ch] tests/bench/*.cc tests/bench/peers/*.cc
 
 .PHONY: check-unit check-run check-house check-e2e check-long lint
 

@@ -2,7 +2,7 @@
 /*
  * scrape_memory: what one scrape takes of memory, for registries of ever more series.
  *
- *    scrape_memory BOUND_KIB WHAT SERIES...
+ *    scrape_memory BOUND_KIB WHAT ACCEPT SERIES...
  *
  * WHAT is "heap", what malloc gave at the most, or "all", the growth of the resident memory too.
  * Prints a line for each number of series; the status is 1 if any figure is above the bound.
@@ -70,6 +70,7 @@ fill(cprom_registry *r, size_t series)
 	return c != NULL && g != NULL && h != NULL;
 }
 
+/* In protobuf that byte is the tag of each label: no fewer than series, either. */
 static size_t
 lines_in(const char *bytes, size_t n)
 {
@@ -85,7 +86,7 @@ lines_in(const char *bytes, size_t n)
 
 /* One scrape; look_every: bytes of the page between two looks. */
 static bool
-measure(cprom_registry *r, size_t look_every, struct figures *f)
+measure(cprom_registry *r, const char *accept, size_t look_every, struct figures *f)
 {
 	static char piece[PIECE];
 	long before = resident_kib(), now;
@@ -95,7 +96,7 @@ measure(cprom_registry *r, size_t look_every, struct figures *f)
 
 	memset(f, 0, sizeof(*f));
 	heap_watch(0, false);
-	s = cprom_scrape_open(r, NULL);
+	s = cprom_scrape_open(r, accept);
 	while ((n = cprom_scrape_read(s, piece, sizeof(piece))) > 0) {
 		f->bytes += (size_t)n;
 		f->lines += lines_in(piece, (size_t)n);
@@ -115,13 +116,13 @@ measure(cprom_registry *r, size_t look_every, struct figures *f)
 }
 
 static int
-measure_series(size_t series, size_t bound_kib, bool rss_too)
+measure_series(size_t series, const char *accept, size_t bound_kib, bool rss_too)
 {
 	cprom_registry *r = cprom_registry_new(.max_series = series + 4,
 					       .max_bytes = (size_t)4 << 30);
 	struct figures f;
 
-	if (r == NULL || !fill(r, series) || !measure(r, series * 50 / LOOKS, &f)) {
+	if (r == NULL || !fill(r, series) || !measure(r, accept, series * 50 / LOOKS, &f)) {
 		fprintf(stderr, "scrape_memory: %s\n", cprom_error());
 		return 1;
 	}
@@ -145,14 +146,14 @@ main(int argc, char **argv)
 	int failed = 0;
 
 	setvbuf(stdout, NULL, _IONBF, 0);
-	if (argc < 4) {
-		fprintf(stderr, "usage: scrape_memory BOUND_KIB heap|all SERIES...\n");
+	if (argc < 5) {
+		fprintf(stderr, "usage: scrape_memory BOUND_KIB heap|all ACCEPT SERIES...\n");
 		return 2;
 	}
 	/* What the first scrape of a process touches is not of its page. */
-	measure(cprom_default_registry(), 1, &warm);
-	for (int i = 3; i < argc; i++)
-		failed |= measure_series(strtoul(argv[i], NULL, 10), strtoul(argv[1], NULL, 10),
-					 strcmp(argv[2], "all") == 0);
+	measure(cprom_default_registry(), argv[3], 1, &warm);
+	for (int i = 4; i < argc; i++)
+		failed |= measure_series(strtoul(argv[i], NULL, 10), argv[3],
+					 strtoul(argv[1], NULL, 10), strcmp(argv[2], "all") == 0);
 	return failed;
 }

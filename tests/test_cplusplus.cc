@@ -315,6 +315,31 @@ arguments_are_evaluated_once()
 	CHECK(observed() == 2);
 }
 
+/* ---- exemplars ------------------------------------------------------------ */
+
+static void
+exemplars_take_arrays_and_constants_and_a_lambda_is_a_hook()
+{
+	const std::string id = "17";
+	const char *const items[] = {"trace_id", id.c_str()};
+
+	cprom_counter_add_exemplar(counter, 1, CPROM_LABELS("trace_id", "0"));
+	cprom_histogram_observe_exemplar(histogram, 0.5, {items, 2});
+	CHECK(cprom_exemplar_hook(
+		      [](cprom_exemplar *e) {
+			      cprom_exemplar_labels(e, CPROM_LABELS("span_id", "of the hook"));
+		      },
+		      0) == 0);
+	cprom_histogram_observe(histogram, 5);
+	CHECK(cprom_exemplar_hook(nullptr, 0) == 0);
+	char *page = cprom_render(registry, "application/openmetrics-text;version=1.0.0", nullptr);
+	CHECK(page != nullptr && std::strstr(page, "# {trace_id=\"0\"} 1") != nullptr);
+	CHECK(page != nullptr && std::strstr(page, "# {trace_id=\"17\"} 0.5") != nullptr);
+	CHECK(page != nullptr && std::strstr(page, "# {span_id=\"of the hook\"} 5") != nullptr);
+	std::free(page);
+	CHECK(observed() == 2);
+}
+
 /* ---- decorators ---------------------------------------------------------- */
 
 int timed(int x);
@@ -468,6 +493,7 @@ main()
 	blocks_are_timed_on_every_way_out();
 	scopes_end_on_every_way_out();
 	arguments_are_evaluated_once();
+	exemplars_take_arrays_and_constants_and_a_lambda_is_a_hook();
 	decorated_functions_are_timed();
 	instrumented_functions_are_counted();
 	an_exception_is_an_error();

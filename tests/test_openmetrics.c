@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -339,6 +340,78 @@ collectors_say_what_was_created_when(void **state)
 			   "q_gsum 0\nq_gcount 1\n# EOF\n");
 }
 
+/* The page, with each time of an exemplar taken out. */
+static char *
+page_without_times(void)
+{
+	char *page = cprom_render(registry, OPENMETRICS, NULL), *out = page, *p = page;
+
+	assert_non_null(page);
+	while (*p != '\0') {
+		char *end = strchr(p, '\n');
+		char *mark = strstr(p, " # {");
+
+		if (mark != NULL && mark < end) {
+			char *time = end;
+
+			while (time[-1] != ' ')
+				time--;
+			assert_true(strtod(time, NULL) > 1.7e9);
+			memmove(out, p, (size_t)(time - 1 - p));
+			out += time - 1 - p;
+		} else {
+			memmove(out, p, (size_t)(end - p));
+			out += end - p;
+		}
+		*out++ = '\n';
+		p = end + 1;
+	}
+	*out = '\0';
+	return page;
+}
+
+static void
+exemplars_stand_on_counters_and_buckets(void **state)
+{
+	cprom_counter *c = cprom_counter_new("c_total", "C.", .registry = registry);
+	cprom_histogram *h = cprom_histogram_new("h", "H.", .registry = registry,
+						 .labels = CPROM_LABELS("l"),
+						 .buckets = CPROM_BUCKETS(1, 2));
+	char *page;
+
+	(void)state;
+	cprom_counter_add_exemplar(c, 2, CPROM_LABELS("trace_id", "a\"b", "span", "c"));
+	cprom_histogram_observe(cprom_labels(h, "x"), 1);
+	cprom_histogram_observe_exemplar(cprom_labels(h, "x"), 1.5, CPROM_LABELS("id", "mid"));
+	cprom_histogram_observe_exemplar(cprom_labels(h, "x"), INFINITY, CPROM_LABELS("id", "inf"));
+	page = page_without_times();
+	assert_string_equal(page, "# TYPE c counter\n# HELP c C.\n"
+				  "c_total 2 # {trace_id=\"a\\\"b\",span=\"c\"} 2\n"
+				  "# TYPE h histogram\n# HELP h H.\n"
+				  "h_bucket{l=\"x\",le=\"1.0\"} 1\n"
+				  "h_bucket{l=\"x\",le=\"2.0\"} 2 # {id=\"mid\"} 1.5\n"
+				  "h_bucket{l=\"x\",le=\"+Inf\"} 3 # {id=\"inf\"} +Inf\n"
+				  "h_sum{l=\"x\"} +Inf\nh_count{l=\"x\"} 3\n# EOF\n");
+	free(page);
+}
+
+static void
+no_exemplar_stands_where_it_is_not_allowed(void **state)
+{
+	cprom_counter *c = cprom_counter_new("jobs_total", "C.", .registry = registry);
+	char *page;
+
+	(void)state;
+	cprom_gauge_new("jobs", "G.", .registry = registry);
+	cprom_counter_add_exemplar(c, 1, CPROM_LABELS("id", "x"));
+	page = cprom_render(registry, OPENMETRICS, NULL);
+	assert_null(strstr(page, " # {"));
+	free(page);
+	page = cprom_render(registry, NULL, NULL);
+	assert_null(strstr(page, " # {"));
+	free(page);
+}
+
 int
 main(void)
 {
@@ -350,6 +423,8 @@ main(void)
 		TEST(what_the_format_does_not_allow_is_left_out),
 		TEST(quantiles_below_zero_are_left_out),
 		TEST(a_counter_whose_short_name_is_taken_is_unknown),
+		TEST(exemplars_stand_on_counters_and_buckets),
+		TEST(no_exemplar_stands_where_it_is_not_allowed),
 		TEST(times_are_in_seconds),
 		TEST(a_collectors_counter_gives_way_too),
 		TEST(created_is_behind_the_other_samples_of_its_series),

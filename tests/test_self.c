@@ -54,6 +54,8 @@ a_fresh_registry_shows_every_metric_of_the_library(void **state)
 		DROPPED("infinite"),
 		DROPPED("labels_missing"),
 		DROPPED("no_such_state"),
+		"cprom_exemplars_dropped_total{reason=\"invalid\"}",
+		"cprom_exemplars_dropped_total{reason=\"memory\"}",
 		SAMPLES("invalid"),
 		SAMPLES("duplicate"),
 		"cprom_collector_failures_total",
@@ -72,8 +74,8 @@ a_fresh_registry_shows_every_metric_of_the_library(void **state)
 	assert_true(value_in(page, "cprom_memory_limit_bytes") == 4 << 20);
 	assert_in_range(value_in(page, "cprom_memory_bytes"), 1000, 4 << 20);
 	assert_in_range(value_in(page, "cprom_lanes"), 0, CPROM_DEFAULT_MAX_LANES);
-	assert_int_equal(count_of_text(page, "# HELP "), 12);
-	assert_int_equal(count_of_text(page, "# TYPE "), 12);
+	assert_int_equal(count_of_text(page, "# HELP "), 13);
+	assert_int_equal(count_of_text(page, "# TYPE "), 13);
 	free(page);
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests of sketch: indices against the table rule of native histograms and its
- * published vectors, quantiles against sorted observations, windows by a made-up clock.
+ * Tests of sketch: quantiles against sorted observations, windows by a made-up clock.
  */
 #include <float.h>
 #include <math.h>
@@ -18,143 +17,7 @@
 #define REGISTRY_OPTIONS /* the page is what the test puts there */
 #include "with_registry.h"
 
-#define MIN_INDEX (-34368) /* of 5e-324 */
-#define MAX_INDEX 32768    /* of DBL_MAX */
 #define MINUTE ((uint64_t)60 * 1000000000)
-
-/* ---- the oracle ----------------------------------------------------------- */
-
-static double table[32]; /* entry k is about 2^(k/32 - 1) */
-
-/* The reproduction rule: 0.5 times one factor per bit of k, most significant first. */
-static void
-make_table(void)
-{
-	static const uint64_t factors[] = {0x3ff6a09e667f3bcc, 0x3ff306fe0a31b715,
-					   0x3ff172b83c7d517b, 0x3ff0b5586cf9890f,
-					   0x3ff059b0d3158574};
-
-	for (unsigned k = 0; k < 32; k++) {
-		volatile double x = 0.5;
-
-		for (unsigned j = 0; j < 5; j++)
-			if (k >> (4 - j) & 1)
-				x = x * bits_double(factors[j]);
-		table[k] = x;
-	}
-}
-
-static int32_t
-expected_index(double v)
-{
-	int e, below = 0;
-	double f = frexp(v, &e);
-
-	if (isinf(v))
-		return MAX_INDEX + 1;
-	while (below < 32 && table[below] < f)
-		below++;
-	return below + (e - 1) * 32;
-}
-
-static void
-the_oracle_has_the_published_checksums(void **state)
-{
-	uint64_t folded = 0, sum = 0;
-
-	(void)state;
-	for (unsigned k = 0; k < 32; k++) {
-		folded ^= double_bits(table[k]);
-		sum += double_bits(table[k]);
-	}
-	assert_true(folded == 0x0008447cdcef7a13);
-	assert_true(sum == 0xfcdab05162a609fd);
-}
-
-/* ---- indices -------------------------------------------------------------- */
-
-static void
-published_values_have_their_published_index(void **state)
-{
-	static const struct {
-		double v;
-		int32_t index;
-	} vectors[] = {
-		{1, 0},
-		{1.0000000000000002, 1},
-		{0.9999999999999999, 0},
-		{2, 32},
-		{0.5, -32},
-		{1.414213562373095, 16},
-		{1.4142135623730951, 17},
-		{1.5, 19},
-		{3, 51},
-		{0.1, -106},
-		{10, 107},
-		{0.001, -318},
-		{1000, 319},
-		{65536, 512},
-		{65537, 513},
-		{0x1p-128, -4096},
-		{1e100, 10631},
-		{DBL_MIN, -32704},
-		{2.225073858507201e-308, -32704},
-		{5e-324, MIN_INDEX},
-		{DBL_MAX, MAX_INDEX},
-		{INFINITY, MAX_INDEX + 1},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(vectors) / sizeof(*vectors); i++)
-		assert_int_equal(cpromi_sketch_index(vectors[i].v), vectors[i].index);
-}
-
-static void
-a_bound_is_the_last_value_of_its_bucket(void **state)
-{
-	(void)state;
-	for (int32_t i = -1021 * 32; i < MAX_INDEX; i++) {
-		double bound = cpromi_sketch_bound(i);
-
-		assert_int_equal(cpromi_sketch_index(bound), i);
-		assert_int_equal(cpromi_sketch_index(nextafter(bound, INFINITY)), i + 1);
-		assert_int_equal(cpromi_sketch_index(nextafter(bound, 0)),
-				 expected_index(nextafter(bound, 0)));
-	}
-	assert_double(cpromi_sketch_bound(0), 1);
-	assert_double(cpromi_sketch_bound(1), 1.0218971486541166);
-	assert_double(cpromi_sketch_bound(32), 2);
-	assert_double(cpromi_sketch_bound(MIN_INDEX), 5e-324);
-	assert_double(cpromi_sketch_bound(MAX_INDEX), DBL_MAX);
-	assert_double(cpromi_sketch_bound(MAX_INDEX + 1), INFINITY);
-}
-
-static uint64_t
-next_random(uint64_t *seed)
-{
-	uint64_t z = *seed += 0x9e3779b97f4a7c15; /* splitmix64 */
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return z ^ z >> 31;
-}
-
-static void
-random_values_have_the_index_of_the_table_rule(void **state)
-{
-	uint64_t seed = 1;
-
-	(void)state;
-	for (int i = 0; i < 300000; i++) {
-		uint64_t bits = next_random(&seed) >> 1;
-		double v = bits_double(i % 8 == 0 ? bits >> (11 + bits % 52)
-						  : bits); /* or subnormal */
-
-		if (v > 0 && cpromi_sketch_index(v) != expected_index(v))
-			fail_msg("index of %a is %d, not %d", v, cpromi_sketch_index(v),
-				 expected_index(v));
-	}
-}
 
 /* ---- quantiles ------------------------------------------------------------ */
 
@@ -358,10 +221,6 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(the_oracle_has_the_published_checksums),
-		TEST(published_values_have_their_published_index),
-		TEST(a_bound_is_the_last_value_of_its_bucket),
-		TEST(random_values_have_the_index_of_the_table_rule),
 		TEST(the_sheets_estimates_of_1_to_100),
 		TEST(few_observations_give_the_value_of_their_rank),
 		TEST(an_empty_window_has_no_quantile),
@@ -372,6 +231,5 @@ main(void)
 		TEST(all_lanes_are_in_the_window),
 	};
 
-	make_table();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,6 +14,7 @@ EXTRA_DIST += \
 	tests/explore/coroutine.c \
 	tests/explore/coroutine.h \
 	tests/explore/edge.c \
+	tests/explore/exemplars.c \
 	tests/explore/explore.c \
 	tests/explore/hooks.c \
 	tests/explore/litmus.c \
