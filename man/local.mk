@@ -9,6 +9,7 @@ man_pages = \
 	man/cprom_counter_new.3 \
 	man/cprom_dump_fd.3 \
 	man/cprom_exemplars.3 \
+	man/cprom_exposition.7 \
 	man/cprom_gauge_new.3 \
 	man/cprom_histogram_new.3 \
 	man/cprom_info_new.3 \

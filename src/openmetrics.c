@@ -53,8 +53,10 @@ allows_sum(const struct samples *s)
 	double sum = s->values[s->told_apart];
 	bool below_zero = s->told_apart > 1 && s->bounds[0] < 0;
 
+	if (sum != sum) /* said apart: gcc 12 takes NaN for one of sum >= 0 and sum < 0 */
+		return false;
 	if (s->type == CPROM_TYPE_GAUGE_HISTOGRAM)
-		return sum >= 0 || (sum < 0 && below_zero);
+		return sum >= 0 || below_zero;
 	return sum >= 0 && !(s->type == CPROM_TYPE_HISTOGRAM && below_zero);
 }
 

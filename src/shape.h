@@ -106,12 +106,12 @@ struct shape {
 	uint64_t slice_ns;     /* length of one */
 	atomic_u64 last_slice; /* any that was: sketch.c */
 	struct native_limits native;
-	struct shape *record;           /* of a native histogram */
-	struct shape *leaf;             /* of a summary's sketch, or a record */
-	size_t count;                   /* bounds */
-	const double *bounds;           /* or quantiles */
-	struct bucket_table buckets;    /* of a histogram: how bounds are searched */
-	const struct bound_text *texts; /* count of them, and for a histogram le="+Inf" */
+	struct shape *record;               /* of a native histogram */
+	struct shape *leaf;                 /* of a summary's sketch, or a record */
+	size_t count;                       /* bounds */
+	const double *bounds;               /* or quantiles */
+	struct bucket_table buckets;        /* of a histogram: how bounds are searched */
+	const struct bound_text *texts;     /* count of them, and for a histogram le="+Inf" */
 	const struct bound_text *canonical; /* as many */
 	cprom_strings states;               /* of a stateset: their names */
 };

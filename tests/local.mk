@@ -101,6 +101,7 @@ explore_tests = tests/explore.sh
 test_helpers = \
 	tests/accept_proxy.py \
 	tests/check_formats.py \
+	tests/check_openmetrics.py \
 	tests/check_page.py \
 	tests/check_protobuf.py \
 	tests/common.sh \

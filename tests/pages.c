@@ -2,15 +2,20 @@
 /*
  * pages: prints a page for other programs to judge, and writes down what was put into it.
  *
- *    pages NAME FILE [BYTES [ACCEPT]]    the page to the output, read in pieces of BYTES bytes
+ *    pages NAME FILE [BYTES [ACCEPT]]
+ *                               the page to the output, read in pieces of BYTES bytes, as
+ *                               for a reader that sends this Accept
  *    pages list                 the names
  *    pages decimal-point        that of the locale of the environment
  *
  * FILE has a line per family and one per line of the page that is expected, in order:
  *
- *    F type name help            "*" for a help that is not known
+ *    F type name help            "*" for a help that is not known; the name as in the text format
+ *    U unit                      of that family, where OpenMetrics shows one
  *    S name value timestamp label=text … label:number …
  *    A …                        as S, but within 1.1 % of the value
+ *    C name time timestamp label=text …
+ *                                since when those before it count, in milliseconds; not in the text format
  *
  * Texts are "x" and their bytes in hexadecimal, numbers the 16 digits of their bits, a timestamp
  * that is not there is "-". A single line "*" says that anything may be in the page.
@@ -59,6 +64,33 @@ put_family(const char *type, const char *name, const char *help)
 	fputc('\n', book);
 }
 
+static void
+put_unit(const char *unit)
+{
+	fprintf(book, "U %s\n", unit);
+}
+
+static void
+put_labels(cprom_strings labels)
+{
+	for (size_t i = 0; i < labels.count; i += 2) {
+		fprintf(book, " %s=", labels.items[i]);
+		write_text(labels.items[i + 1]);
+	}
+}
+
+static void
+put_created(const char *name, int64_t created_ms, cprom_strings labels, int64_t timestamp_ms)
+{
+	fprintf(book, "C %s %lld", name, (long long)created_ms);
+	if (timestamp_ms == 0)
+		fputs(" -", book);
+	else
+		fprintf(book, " %lld", (long long)timestamp_ms);
+	put_labels(labels);
+	fputc('\n', book);
+}
+
 /* One line of the page; bound is NULL, "le" or "quantile". */
 static void
 put_line(char kind, const char *name, const char *suffix, cprom_strings labels, const char *bound,
@@ -70,10 +102,7 @@ put_line(char kind, const char *name, const char *suffix, cprom_strings labels, 
 		fputs(" -", book);
 	else
 		fprintf(book, " %lld", (long long)timestamp_ms);
-	for (size_t i = 0; i < labels.count; i += 2) {
-		fprintf(book, " %s=", labels.items[i]);
-		write_text(labels.items[i + 1]);
-	}
+	put_labels(labels);
 	if (bound != NULL) {
 		fprintf(book, " %s:", bound);
 		write_number(bound_value);
@@ -212,6 +241,7 @@ counters(void)
 	cprom_counter_add(cprom_labels(c, "POST", "500"), 3);
 	cprom_counter_add(cprom_labels(c, "HEAD", "500"), 4);
 	put_family("counter", "acme_rx_bytes_total", "Labels, constant labels and unit.");
+	put_unit("bytes");
 	put_value("acme_rx_bytes_total",
 		  CPROM_LABELS("site", "a\"b", "rack", "7", "method", "GET", "code", "200"), 1.25,
 		  0);
@@ -241,6 +271,7 @@ gauges(void)
 	cprom_gauge_add(g, 0.5);
 	cprom_gauge_sub(g, 4);
 	put_family("gauge", "acme_load_ratio", "Set, added to and taken from.");
+	put_unit("ratio");
 	put_value("acme_load_ratio", NO_LABELS, -1.5, 0);
 
 	g = cprom_gauge_new("acme_extremes", "Largest and smallest.", .registry = registry,
@@ -275,6 +306,7 @@ histograms(void)
 	cprom_histogram_observe(h, 0.5);
 	cprom_histogram_observe_many(h, 100, 3);
 	put_family("histogram", "acme_wait_seconds", "Default buckets.");
+	put_unit("seconds");
 	put_histogram("acme_wait_seconds", NO_LABELS,
 		      (cprom_doubles){defaults, array_len(defaults)},
 		      (const uint64_t[]){0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 3}, 300.75, 0);
@@ -337,6 +369,60 @@ summaries(void)
 		    (const double[]){NAN, NAN, NAN, NAN, NAN}, 0, 0, 0);
 }
 
+static const char *const state_names[] = {"off", "on", "o\"n\\\n", "\xe2\x82\xac"};
+
+/* on: bit i is state i. */
+static void
+put_states(const char *name, cprom_strings labels, unsigned on, int64_t timestamp_ms)
+{
+	const char *items[16] = {NULL};
+
+	memcpy(items, labels.items, labels.count * sizeof(items[0]));
+	items[labels.count] = name;
+	for (size_t i = 0; i < array_len(state_names); i++) {
+		items[labels.count + 1] = state_names[i];
+		put_value(name, (cprom_strings){items, labels.count + 2}, on >> i & 1,
+			  timestamp_ms);
+	}
+}
+
+#define STATES ((cprom_strings){state_names, array_len(state_names)})
+
+static void
+infos_and_statesets(void)
+{
+	cprom_info *info = cprom_info_new("acme_os", "Named as the family.", .registry = registry,
+					  .const_labels = CPROM_LABELS("kernel", "Linux\n"));
+	cprom_stateset *s = cprom_stateset_new("acme_mode", "One is on.", .registry = registry,
+					       .states = STATES);
+
+	cprom_info_set(info, "gone", "x");
+	cprom_info_set(info, "release", "6.1", "host", "a\"b");
+	put_family("info", "acme_os_info", "Named as the family.");
+	put_value("acme_os_info",
+		  CPROM_LABELS("kernel", "Linux\n", "release", "6.1", "host", "a\"b"), 1, 0);
+	cprom_stateset_set(s, 2);
+	put_family("stateset", "acme_mode", "One is on.");
+	put_states("acme_mode", NO_LABELS, 4, 0);
+
+	info = cprom_info_new("acme_disk_info", "Named as the sample.", .registry = registry,
+			      .labels = CPROM_LABELS("disk"));
+	cprom_labels(info, "sda");
+	cprom_info_set(cprom_labels(info, "sdb"), "model", "\\");
+	put_family("info", "acme_disk_info", "Named as the sample.");
+	put_value("acme_disk_info", CPROM_LABELS("disk", "sda"), 1, 0);
+	put_value("acme_disk_info", CPROM_LABELS("disk", "sdb", "model", "\\"), 1, 0);
+
+	s = cprom_stateset_new("acme_features", "Some are on.", .registry = registry, .flags = 1,
+			       .states = STATES, .labels = CPROM_LABELS("of"));
+	cprom_stateset_enable(cprom_labels(s, "x"), 0, 1);
+	cprom_stateset_enable(cprom_labels(s, "x"), 3, 1);
+	cprom_labels(s, "y");
+	put_family("stateset", "acme_features", "Some are on.");
+	put_states("acme_features", CPROM_LABELS("of", "x"), 9, 0);
+	put_states("acme_features", CPROM_LABELS("of", "y"), 0, 0);
+}
+
 static void
 page_types(void)
 {
@@ -352,6 +438,7 @@ page_types(void)
 	fputs("F gauge acme_build_info *\n", book);
 	put_value("acme_build_info",
 		  CPROM_LABELS("version", "1.2", "revision", "a\"b", "branch", "main"), 1, 0);
+	infos_and_statesets();
 }
 
 /* ---- hostile labels and helps ---------------------------------------------------------- */
@@ -619,7 +706,7 @@ collect_values(cprom_sink *out, void *arg)
 	static const struct {
 		cprom_type type;
 		const char *word, *name;
-	} kinds[] = {{CPROM_TYPE_COUNTER, "counter", "acme_collected_total"},
+	} kinds[] = {{CPROM_TYPE_COUNTER, "counter", "acme_gathered_total"},
 		     {CPROM_TYPE_GAUGE, "gauge", "acme_collected"},
 		     {CPROM_TYPE_UNTYPED, "untyped", "acme_collected_untyped"}};
 
@@ -663,9 +750,66 @@ collect_distributions(cprom_sink *out, void *arg)
 		cprom_strings labels = CPROM_LABELS("a", hostile[i]);
 
 		SAMPLE(out, .labels = labels, .quantiles = quantiles, .values = values, .sum = 1e21,
-		       .count = 5);
+		       .count = 5, .created_ms = SECOND - (int64_t)i);
 		put_summary('S', "acme_collected_bytes", labels, quantiles, values, 5, 1e21, 0);
+		put_created("acme_collected_bytes", SECOND - (int64_t)i, labels, 0);
 	}
+}
+
+static void
+collect_gauge_histograms(cprom_sink *out)
+{
+	static const struct {
+		double lowest, sum;
+	} kinds[] = {{0, 4}, {-1, -4}, {-1, 4}, {0, -4}, {0, NAN}, {-1, NAN}, {0, INFINITY}};
+	static const uint64_t counts[] = {3, 0, 2};
+	char index[16];
+
+	cprom_sink_family(out, CPROM_TYPE_GAUGE_HISTOGRAM, "acme_ages_seconds", "Distribution.",
+			  .unit = "seconds");
+	put_family("gaugehistogram", "acme_ages_seconds", "Distribution.");
+	put_unit("seconds");
+	for (size_t i = 0; i < array_len(kinds); i++) {
+		cprom_doubles bounds = CPROM_BUCKETS(kinds[i].lowest, 1e6);
+		cprom_strings labels = CPROM_LABELS("index", index);
+
+		snprintf(index, sizeof(index), "%zu", i);
+		SAMPLE(out, .labels = labels, .bounds = bounds, .counts = counts,
+		       .sum = kinds[i].sum, .timestamp_ms = i % 2 ? SECOND : 0);
+		put_histogram("acme_ages_seconds", labels, bounds, counts, kinds[i].sum,
+			      i % 2 ? SECOND : 0);
+	}
+}
+
+static void
+collect_types_of_openmetrics(cprom_sink *out, void *arg)
+{
+	(void)arg;
+	collect_gauge_histograms(out);
+	cprom_sink_family(out, CPROM_TYPE_INFO, "acme_collected_texts", "Texts.");
+	put_family("info", "acme_collected_texts_info", "Texts.");
+	for (size_t i = 0; i < array_len(hostile); i++) {
+		cprom_strings labels = CPROM_LABELS("a", hostile[i], "b", "x");
+
+		SAMPLE(out, .labels = labels, .timestamp_ms = SECOND);
+		put_value("acme_collected_texts_info", labels, 1, SECOND);
+	}
+	cprom_sink_family(out, CPROM_TYPE_STATESET, "acme_collected_mode", "States.");
+	put_family("stateset", "acme_collected_mode", "States.");
+	for (unsigned on = 0; on < 1u << array_len(state_names); on++) {
+		char text[16];
+		cprom_strings labels = CPROM_LABELS("on", text);
+
+		snprintf(text, sizeof(text), "%u", on);
+		SAMPLE(out, .labels = labels, .states = STATES, .on = on,
+		       .timestamp_ms = on == 7 ? SECOND : 0);
+		put_states("acme_collected_mode", labels, on, on == 7 ? SECOND : 0);
+	}
+	cprom_sink_family(out, CPROM_TYPE_COUNTER, "acme_since_total", "Since some day.");
+	put_family("counter", "acme_since_total", "Since some day.");
+	SAMPLE(out, .value = 1, .created_ms = SECOND - 1000, .timestamp_ms = SECOND);
+	put_value("acme_since_total", NO_LABELS, 1, SECOND);
+	put_created("acme_since_total", SECOND - 1000, NO_LABELS, SECOND);
 }
 
 static void
@@ -715,6 +859,7 @@ page_collectors(void)
 {
 	cprom_collector_new(collect_values, NULL, .registry = registry);
 	cprom_collector_new(collect_distributions, NULL, .registry = registry);
+	cprom_collector_new(collect_types_of_openmetrics, NULL, .registry = registry);
 	cprom_collector_new(collect_and_fail, NULL, .registry = registry);
 	cprom_collector_new(collect_badly, NULL, .registry = registry);
 	cprom_collector_new(collect_many, NULL, .registry = registry);

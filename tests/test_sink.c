@@ -186,6 +186,29 @@ types_of_openmetrics_are_spelled_in_both_texts(void **state)
 }
 
 static void
+emit_a_sum_that_is_no_number(cprom_sink *out)
+{
+	static const uint64_t counts[] = {1, 2};
+
+	assert_works(cprom_sink_family(out, CPROM_TYPE_GAUGE_HISTOGRAM, "q", "Q."));
+	assert_works(cprom_sink_sample(out, 0, .bounds = CPROM_BUCKETS(-1), .counts = counts,
+				       .sum = NAN));
+}
+
+static void
+openmetrics_has_no_sum_that_is_no_number(void **state)
+{
+	void (*emit)(cprom_sink * out) = emit_a_sum_that_is_no_number;
+	cprom_collector *c = cprom_collector_new(run_void, &emit, .registry = registry);
+
+	(void)state;
+	assert_openmetrics_page(registry, "# TYPE q gaugehistogram\n# HELP q Q.\n"
+					  "q_bucket{le=\"-1.0\"} 1\nq_bucket{le=\"+Inf\"} 3\n"
+					  "# EOF\n");
+	cprom_collector_unregister(c);
+}
+
+static void
 emit_bounds_with_infinity(cprom_sink *out)
 {
 	static const uint64_t counts[] = {4, 3, 0};
@@ -809,6 +832,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(every_type_is_spelled_byte_for_byte),
 		TEST(types_of_openmetrics_are_spelled_in_both_texts),
+		TEST(openmetrics_has_no_sum_that_is_no_number),
 		TEST(an_infinite_last_bound_is_the_one_that_is_implied),
 		TEST(a_family_without_samples_is_not_shown),
 		TEST(an_older_caller_has_fewer_fields),
