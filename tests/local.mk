@@ -78,6 +78,7 @@ e2e_tests = \
 	tests/e2e_install.sh \
 	tests/e2e_prefork.sh \
 	tests/e2e_prometheus.sh \
+	tests/e2e_protobuf.sh \
 	tests/page_judges.sh \
 	tests/prefork.sh \
 	tests/protobuf_judges.sh \
@@ -107,6 +108,7 @@ helper_programs = \
 	tests/pages \
 	tests/prefork \
 	tests/scrape_memory \
+	tests/served \
 	tests/stress
 
 plain_tests =
