@@ -16,6 +16,8 @@
  *
  *    calls                                threads  in a signal handler  progress
  *    updates: inc add sub set observe     any      yes (1)              wait-free (6)
+ *    updates with an exemplar             any      yes (1)              lock-free
+ *    cprom_info_set                       any      no                   lock-free
  *    cprom_labels of an existing series   any      yes                  wait-free (7)
  *    cprom_labels of a new series,        any      no                   lock-free
  *      remove, clear, unregister, *_new
@@ -38,7 +40,8 @@
  *    (4) One cprom_server belongs to one thread at a time.
  *    (5) Nothing else may use that registry any more.
  *    (6) Lock-free: a thread's first update in a registry, or in a block of its memory;
- *        all changes of a gauge but set; updates of threads that have no lane; the
+ *        all changes of a gauge but set, and one flag of a stateset; updates of threads
+ *        that have no lane; the
  *        first update of a gauge that has a part per process.
  *    (7) But for children of nearly equal hash that are added in front of it meanwhile.
  *
@@ -61,11 +64,13 @@ extern "C" {
 #define CPROM_MUST_USE __attribute__((warn_unused_result))
 
 typedef struct cprom_registry cprom_registry;
-typedef struct cprom_metric cprom_metric; /* any of the four types below */
+typedef struct cprom_metric cprom_metric; /* any of the six types below */
 typedef struct cprom_counter cprom_counter;
 typedef struct cprom_gauge cprom_gauge;
 typedef struct cprom_histogram cprom_histogram;
 typedef struct cprom_summary cprom_summary;
+typedef struct cprom_info cprom_info;
+typedef struct cprom_stateset cprom_stateset;
 typedef struct cprom_collector cprom_collector;
 typedef struct cprom_exemplar cprom_exemplar;
 typedef struct cprom_sink cprom_sink;
@@ -108,6 +113,7 @@ typedef struct cprom_doubles {
 #define CPROM_LABELS(...) CPROM_STRINGS(__VA_ARGS__)    /* names; in .const_labels and samples: name, value, … */
 #define CPROM_BUCKETS(...) CPROM_DOUBLES(__VA_ARGS__)   /* upper bounds, ascending; +Inf is implied */
 #define CPROM_QUANTILES(...) CPROM_DOUBLES(__VA_ARGS__) /* 0 … 1, ascending */
+#define CPROM_STATES(...) CPROM_STRINGS(__VA_ARGS__)    /* of a stateset, by number from 0 on */
 
 /*
  * Why the last call of this thread failed, as one sentence without a final
@@ -134,6 +140,7 @@ CPROM_API const char *cprom_version(void);
 #define CPROM_MAX_BUCKETS 1024       /* of one histogram; also native ones */
 #define CPROM_MAX_QUANTILES 64       /* of one summary */
 #define CPROM_MAX_AGE_BUCKETS 60     /* of one summary */
+#define CPROM_MAX_STATES 64          /* of one stateset */
 
 typedef struct cprom_registry_options {
 	size_t size;
@@ -142,6 +149,7 @@ typedef struct cprom_registry_options {
 	size_t max_bytes;    /* 0: CPROM_DEFAULT_MAX_(SHARED_)BYTES; at most 32 GiB */
 	unsigned max_lanes;  /* threads that count without sharing; 0: CPROM_DEFAULT_MAX_LANES */
 	int self_metrics;    /* show the library's own metrics, as the default registry does */
+	int created_timestamps; /* show when counters, histograms and summaries began, where the format can */
 } cprom_registry_options;
 
 /*
@@ -236,6 +244,16 @@ typedef struct cprom_summary_options {
 	unsigned age_buckets;    /* parts of the window; 0: 5 */
 } cprom_summary_options;
 
+typedef struct cprom_info_options {
+	CPROM_COMMON_OPTIONS; /* no unit */
+} cprom_info_options;
+
+typedef struct cprom_stateset_options {
+	CPROM_COMMON_OPTIONS; /* no unit */
+	cprom_strings states; /* their names: at least one */
+	int flags;            /* each is on or off, and off at first; else one is on, the first one at first */
+} cprom_stateset_options;
+
 /*
  * The metric of that definition in that registry: a new one, or the one that
  * is there already if its definition is the same. Without labels the result is
@@ -251,6 +269,8 @@ CPROM_API cprom_counter *cprom_counter_create(const cprom_counter_options *o);
 CPROM_API cprom_gauge *cprom_gauge_create(const cprom_gauge_options *o);
 CPROM_API cprom_histogram *cprom_histogram_create(const cprom_histogram_options *o);
 CPROM_API cprom_summary *cprom_summary_create(const cprom_summary_options *o);
+CPROM_API cprom_info *cprom_info_create(const cprom_info_options *o);
+CPROM_API cprom_stateset *cprom_stateset_create(const cprom_stateset_options *o);
 
 /* Any metric as a cprom_metric *; what the generic calls below are made of. */
 CPROM_API cprom_metric *cprom_metric_labels(cprom_metric *m, cprom_strings values);
@@ -311,16 +331,16 @@ CPROM_API void cprom_counter_add_exemplar(cprom_counter *c, double v, cprom_stri
 CPROM_API void cprom_histogram_observe_exemplar(cprom_histogram *h, double v, cprom_strings labels);
 
 /*
- * Exemplars of plain updates. The hook is called after cprom_counter_inc(), cprom_counter_add(),
- * cprom_histogram_observe() and _observe_many(), timers included, in whatever thread makes the
- * update, if the last exemplar of that counter or bucket is at least interval seconds old
- * (0 … 1e9). It may call cprom_exemplar_labels(), with labels as above, and then they are an
- * exemplar of that update; if it does not, it is asked again by the next one. Its own updates
- * do not call it. It must return, and be async-signal-safe if signal handlers make updates.
+ * Exemplars of plain observations. The hook is called after cprom_histogram_observe() and
+ * _observe_many(), timers included, in the thread that observes, if the last exemplar of that
+ * bucket is at least interval seconds old (0 … 1e9) or there is none. It may call
+ * cprom_exemplar_labels(), with labels as above, and then they are an exemplar of that
+ * observation; if it does not, the next one asks again. What it observes itself does not call
+ * it. It must return, and be async-signal-safe if signal handlers observe.
  *
  * There is one hook in a process, for all registries; a forked child inherits it. NULL: none.
- * Any thread may set it at any time; the one before may still be running then, and be called by
- * updates that have begun. 0, or -1 with EINVAL: the interval. Async-signal-safe.
+ * Any thread may set it at any time; the one before may still be running then, and be called
+ * by observations that have begun. 0, or -1 with EINVAL: the interval.
  */
 CPROM_API int cprom_exemplar_hook(void (*hook)(cprom_exemplar *e), double interval);
 CPROM_API void cprom_exemplar_labels(cprom_exemplar *e, cprom_strings labels); /* in the hook alone */
@@ -343,6 +363,31 @@ CPROM_API void cprom_summary_observe(cprom_summary *s, double v);
 CPROM_API uint64_t cprom_summary_count(const cprom_summary *s);
 CPROM_API double cprom_summary_sum(const cprom_summary *s);
 CPROM_API double cprom_summary_quantile(const cprom_summary *s, double q); /* NaN: none to give */
+
+/*
+ * Infos are texts: a sample of value 1, named with "_info" at the end whether the metric is or
+ * not, whose labels they are. Those of .labels and .const_labels stay as they are. Others
+ * can be exchanged: cprom_info_set(info, "version", "1.2", "commit", "4711") says these (name,
+ * value, …) from now on and nothing else. A page has all of the old ones or all of the new
+ * ones. 0, or -1: EINVAL: no such label name, or a label of the metric; a value is not UTF-8;
+ * too long. ENOENT: removed. ENOMEM: the registry's byte budget is used up.
+ */
+CPROM_API int cprom_info_put(cprom_info *i, cprom_strings texts); /* { NULL, 0 }: none */
+
+/*
+ * Statesets say which of some named states are on, each in a sample of value 1 or 0 with a label
+ * that is called as the metric is: mode{mode="busy"} 1. States are numbers from 0 on, in the order
+ * of .states. One stateset is one atomic word, in shared registries too, so changing it costs
+ * what a gauge costs, and no page shows it half changed.
+ *
+ * set: this state is on, all others are off. enable: this one is on or off; only with .flags. Of
+ * a state that is not there, they are dropped and counted. set_name: by name; 0, or -1 and EINVAL.
+ * value: bit i is state i.
+ */
+CPROM_API void cprom_stateset_set(cprom_stateset *s, unsigned state);
+CPROM_API void cprom_stateset_enable(cprom_stateset *s, unsigned state, int on);
+CPROM_API int cprom_stateset_set_name(cprom_stateset *s, const char *state);
+CPROM_API uint64_t cprom_stateset_value(const cprom_stateset *s);
 
 /* ---- collectors ---------------------------------------------------------- */
 
@@ -380,26 +425,37 @@ CPROM_API cprom_collector *cprom_collector_create(const cprom_collector_options 
  */
 CPROM_API void cprom_collector_unregister(cprom_collector *c);
 
+typedef struct cprom_family_options {
+	size_t size;
+	cprom_type type;
+	const char *name;
+	const char *help;
+	const char *unit; /* base unit, such as "seconds"; not of an info or a stateset */
+} cprom_family_options;
+
 typedef struct cprom_sample {
 	size_t size;
-	double value;           /* counter, gauge, untyped */
+	double value;           /* counter, gauge, untyped; that of an info is 1 whatever stands here */
 	cprom_strings labels;   /* name, value, name, value, … */
 	int64_t timestamp_ms;   /* since the Unix epoch; 0: none, as is right for most */
-	cprom_doubles bounds;   /* histogram: upper bounds without +Inf */
-	const uint64_t *counts; /* histogram: bounds.count + 1 counts, not cumulative */
+	cprom_doubles bounds;   /* (gauge) histogram: upper bounds without +Inf */
+	const uint64_t *counts; /* (gauge) histogram: bounds.count + 1 counts, not cumulative */
 	cprom_doubles quantiles; /* summary */
 	const double *values;    /* summary: one per quantile */
 	uint64_t count;          /* summary */
-	double sum;              /* histogram, summary */
+	double sum;              /* (gauge) histogram, summary */
+	cprom_strings states;    /* stateset: the names of all states */
+	uint64_t on;             /* stateset: bit i is states.items[i] */
+	int64_t created_ms;      /* counter, histogram, summary: since when it counts; 0: not known */
 } cprom_sample;
 
 /*
- * Inside a collector: begins a family; cprom_sink_sample() then adds samples to
- * it. A family or sample that is not valid, or that is in the page already, is
+ * Inside a collector: cprom_sink_family(out, type, "name", "Help.", .unit = …) begins a family;
+ * cprom_sink_sample(out, value, …) then adds samples to it. A family or sample that is not valid, or that is in the page already, is
  * left out, counted in the library's own metrics, and -1 with EINVAL or EEXIST
  * is returned. A family without samples is not shown.
  */
-CPROM_API int cprom_sink_family(cprom_sink *out, cprom_type type, const char *name, const char *help);
+CPROM_API int cprom_sink_begin(cprom_sink *out, const cprom_family_options *o);
 CPROM_API int cprom_sink_add(cprom_sink *out, const cprom_sample *s);
 
 /* The collector could not do its work: all that it emitted in this scrape is left out. */
@@ -474,6 +530,7 @@ typedef struct cprom_server_options {
 	unsigned write_timeout_ms; /* without progress of a reader; 0: 30 s */
 	unsigned stop_timeout_ms;  /* for answers under way at stop; 0: 5 s */
 	unsigned socket_mode;      /* of a Unix socket; 0: 0660 */
+	int no_gzip;               /* the page is never compressed; else for clients that accept it */
 } cprom_server_options;
 
 /*

@@ -31,6 +31,13 @@
 #define cprom_summary_new(metric_name, ...)                                                        \
 	cprom_summary_create(                                                                      \
 		CPROM_OPTIONS_(cprom_summary_options, .name = (metric_name), .help = __VA_ARGS__))
+#define cprom_info_new(metric_name, ...)                                                           \
+	cprom_info_create(                                                                         \
+		CPROM_OPTIONS_(cprom_info_options, .name = (metric_name), .help = __VA_ARGS__))
+#define cprom_stateset_new(metric_name, ...)                                                       \
+	cprom_stateset_create(                                                                     \
+		CPROM_OPTIONS_(cprom_stateset_options, .name = (metric_name), .help = __VA_ARGS__))
+#define cprom_info_set(info, ...) cprom_info_put((info), CPROM_STRINGS(__VA_ARGS__))
 #define cprom_collector_new(function, ...)                                                         \
 	cprom_collector_create(                                                                    \
 		CPROM_OPTIONS_(cprom_collector_options, .collect = (function), .arg = __VA_ARGS__))
@@ -41,16 +48,20 @@
 	cprom_server_start_with(CPROM_OPTIONS_(cprom_server_options, .address = __VA_ARGS__))
 #define cprom_server_open(...)                                                                     \
 	cprom_server_open_with(CPROM_OPTIONS_(cprom_server_options, .address = __VA_ARGS__))
+#define cprom_sink_family(sink, family_type, metric_name, ...)                                     \
+	cprom_sink_begin((sink), CPROM_OPTIONS_(cprom_family_options, .type = (family_type),       \
+						.name = (metric_name), .help = __VA_ARGS__))
 #define cprom_sink_sample(sink, ...)                                                               \
 	cprom_sink_add((sink), CPROM_OPTIONS_(cprom_sample, .value = __VA_ARGS__))
 
 /* .native = CPROM_NATIVE(.growth = 1.1), of a histogram; every option may be left out. */
 #define CPROM_NATIVE(...) (&(const cprom_native){.size = sizeof(cprom_native), __VA_ARGS__})
 
-/* Any of the four types as a cprom_metric *; anything else does not compile. */
+/* Any of the six types as a cprom_metric *; anything else does not compile. */
 #define CPROM_METRIC(m)                                                                            \
 	_Generic((m), cprom_counter *: (cprom_metric *)(m), cprom_gauge *: (cprom_metric *)(m),    \
 		 cprom_histogram *: (cprom_metric *)(m), cprom_summary *: (cprom_metric *)(m),     \
+		 cprom_info *: (cprom_metric *)(m), cprom_stateset *: (cprom_metric *)(m),         \
 		 cprom_metric *: (m))
 
 static inline cprom_counter *
@@ -77,10 +88,23 @@ cprom_summary_labels(cprom_summary *m, cprom_strings values)
 	return (cprom_summary *)cprom_metric_labels((cprom_metric *)m, values);
 }
 
+static inline cprom_info *
+cprom_info_labels(cprom_info *m, cprom_strings values)
+{
+	return (cprom_info *)cprom_metric_labels((cprom_metric *)m, values);
+}
+
+static inline cprom_stateset *
+cprom_stateset_labels(cprom_stateset *m, cprom_strings values)
+{
+	return (cprom_stateset *)cprom_metric_labels((cprom_metric *)m, values);
+}
+
 #define cprom_labels(m, ...)                                                                       \
 	_Generic((m), cprom_counter *: cprom_counter_labels, cprom_gauge *: cprom_gauge_labels,    \
 		 cprom_histogram *: cprom_histogram_labels,                                        \
-		 cprom_summary *: cprom_summary_labels)((m), CPROM_STRINGS(__VA_ARGS__))
+		 cprom_summary *: cprom_summary_labels, cprom_info *: cprom_info_labels,           \
+		 cprom_stateset *: cprom_stateset_labels)((m), CPROM_STRINGS(__VA_ARGS__))
 #define cprom_remove(m, ...) cprom_metric_remove(CPROM_METRIC(m), CPROM_STRINGS(__VA_ARGS__))
 #define cprom_remove_matching(m, label, value)                                                     \
 	cprom_metric_remove_matching(CPROM_METRIC(m), (label), (value))
@@ -119,6 +143,8 @@ CPROM_NEW_(counter)
 CPROM_NEW_(gauge)
 CPROM_NEW_(histogram)
 CPROM_NEW_(summary)
+CPROM_NEW_(info)
+CPROM_NEW_(stateset)
 #undef CPROM_NEW_
 
 template <class... Set>
@@ -190,6 +216,19 @@ cprom_server_open(const char *address, Set... set)
 
 template <class... Set>
 inline int
+cprom_sink_family(cprom_sink *sink, cprom_type type, const char *name, const char *help, Set... set)
+{
+	cprom_family_options o{};
+	o.size = sizeof(o);
+	o.type = type;
+	o.name = name;
+	o.help = help;
+	(set(o), ...);
+	return cprom_sink_begin(sink, &o);
+}
+
+template <class... Set>
+inline int
 cprom_sink_sample(cprom_sink *sink, double value, Set... set)
 {
 	cprom_sample s{};
@@ -204,6 +243,8 @@ inline cprom_metric *CPROM_METRIC(cprom_counter *m) { return reinterpret_cast<cp
 inline cprom_metric *CPROM_METRIC(cprom_gauge *m) { return reinterpret_cast<cprom_metric *>(m); }
 inline cprom_metric *CPROM_METRIC(cprom_histogram *m) { return reinterpret_cast<cprom_metric *>(m); }
 inline cprom_metric *CPROM_METRIC(cprom_summary *m) { return reinterpret_cast<cprom_metric *>(m); }
+inline cprom_metric *CPROM_METRIC(cprom_info *m) { return reinterpret_cast<cprom_metric *>(m); }
+inline cprom_metric *CPROM_METRIC(cprom_stateset *m) { return reinterpret_cast<cprom_metric *>(m); }
 
 template <class Metric, class... Value>
 inline Metric *
@@ -220,6 +261,14 @@ cprom_remove(Metric *m, Value... value)
 {
 	const char *const values[] = {value...};
 	return cprom_metric_remove(CPROM_METRIC(m), {values, sizeof...(value)});
+}
+
+template <class... Text>
+inline int
+cprom_info_set(cprom_info *i, Text... text)
+{
+	const char *const texts[] = {text...};
+	return cprom_info_put(i, {texts, sizeof...(text)});
 }
 
 template <class Metric>
@@ -251,6 +300,8 @@ cprom_unregister(Metric *m)
 #define CPROM_GAUGE(ident, ...) CPROM_DEFINE_(gauge, ident, __VA_ARGS__)
 #define CPROM_HISTOGRAM(ident, ...) CPROM_DEFINE_(histogram, ident, __VA_ARGS__)
 #define CPROM_SUMMARY(ident, ...) CPROM_DEFINE_(summary, ident, __VA_ARGS__)
+#define CPROM_INFO(ident, ...) CPROM_DEFINE_(info, ident, __VA_ARGS__)
+#define CPROM_STATESET(ident, ...) CPROM_DEFINE_(stateset, ident, __VA_ARGS__)
 
 /* ---- timing ----------------------------------------------------------------
  *

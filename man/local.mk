@@ -8,13 +8,16 @@ man_pages = \
 	man/cprom_collector_new.3 \
 	man/cprom_counter_new.3 \
 	man/cprom_dump_fd.3 \
+	man/cprom_exemplars.3 \
 	man/cprom_gauge_new.3 \
 	man/cprom_histogram_new.3 \
+	man/cprom_info_new.3 \
 	man/cprom_labels.3 \
 	man/cprom_process_enable.3 \
 	man/cprom_registry_new.3 \
 	man/cprom_scrape_open.3 \
 	man/cprom_server_start.3 \
+	man/cprom_stateset_new.3 \
 	man/cprom_summary_new.3 \
 	man/cprom_threads.7 \
 	man/cprom_time.3 \

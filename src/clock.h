@@ -20,7 +20,8 @@ double cpromi_seconds_since(uint64_t ns);
 /* Milliseconds of the same clock. */
 int64_t cpromi_monotonic_ms(void);
 
-/* Seconds since the Unix epoch; and nanoseconds as of the clock's last tick. */
+/* Milliseconds and seconds since the Unix epoch; and nanoseconds as of the clock's last tick. */
+int64_t cpromi_unix_ms(void);
 double cpromi_unix_seconds(void);
 int64_t cpromi_unix_coarse_ns(void);
 

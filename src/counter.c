@@ -102,38 +102,18 @@ add(const struct handle *h, double v)
 		add_fraction_slow(h, v);
 }
 
-static COLD void
-add_hooked(const struct handle *h, double v)
-{
-	add(h, v);
-	if (is_addable(v))
-		cpromi_exemplar_ask(h, 0, v);
-}
-
 void
 cprom_counter_inc(cprom_counter *c)
 {
-	const struct handle *h = (const struct handle *)c;
-
-	if (UNLIKELY(h == NULL))
-		return;
-	if (cpromi_exemplar_is_hooked())
-		add_hooked(h, 1);
-	else
-		add_whole(h, 1);
+	if (LIKELY(c != NULL))
+		add_whole((const struct handle *)c, 1);
 }
 
 void
 cprom_counter_add(cprom_counter *c, double v)
 {
-	const struct handle *h = (const struct handle *)c;
-
-	if (UNLIKELY(h == NULL))
-		return;
-	if (cpromi_exemplar_is_hooked())
-		add_hooked(h, v);
-	else
-		add(h, v);
+	if (LIKELY(c != NULL))
+		add((const struct handle *)c, v);
 }
 
 void

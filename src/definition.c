@@ -6,6 +6,7 @@
 
 #include "error.h"
 #include "escape.h"
+#include "label_text.h"
 #include "name.h"
 
 #include <errno.h>
@@ -13,8 +14,9 @@
 const char *
 cpromi_type_name(uint32_t type)
 {
-	static const char *const names[] = {"",          "counter", "gauge",
-					    "histogram", "summary", "untyped"};
+	static const char *const names[] = {"",          "counter",  "gauge",
+					    "histogram", "summary",  "untyped",
+					    "info",      "stateset", "gauge histogram"};
 
 	return type < array_len(names) ? names[type] : "collector";
 }
@@ -94,18 +96,24 @@ check_texts(const struct common_options *o)
 	return 0;
 }
 
-static size_t
-const_label_bytes(const struct common_options *o)
+size_t
+cpromi_more_labels_bound(cprom_strings more)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i + 1 < o->const_labels.count; i += 2) {
-		const char *value = o->const_labels.items[i + 1];
+	for (size_t i = 0; i + 1 < more.count; i += 2) {
+		const char *value = more.items[i + 1];
 
-		n += strlen(o->const_labels.items[i]) + strlen("=\"\",");
+		n += strlen(more.items[i]) + strlen("=\"\",");
 		n += cpromi_escape(value, strlen(value), true, NULL);
 	}
 	return n;
+}
+
+static size_t
+const_label_bytes(const struct common_options *o)
+{
+	return cpromi_more_labels_bound(o->const_labels);
 }
 
 static size_t
@@ -118,18 +126,57 @@ label_name_bytes(const struct common_options *o)
 	return n;
 }
 
-/* A gauge that shows each process' value names it by this label. */
+/*
+ * A gauge that shows each process' value names it by a label pid, a stateset each state by one
+ * that is called as the stateset is.
+ */
 static int
-check_pid(const struct family_spec *spec)
+check_added_label(const struct family_spec *spec)
 {
 	const struct common_options *o = &spec->common;
+	const char *added = NULL;
 
-	if (!cpromi_mode_is_all(spec->shape.mode))
-		return 0;
-	for (size_t i = 0; i < o->const_labels.count / 2 + o->labels.count; i++)
-		if (strcmp(nth_label(o, i), "pid") == 0)
-			return cpromi_fail(EINVAL, "%s: the multiprocess mode adds a label pid",
-					   o->name);
+	if (cpromi_mode_is_all(spec->shape.mode))
+		added = "pid";
+	else if (spec->shape.type == CPROM_TYPE_STATESET)
+		added = o->name;
+	for (size_t i = 0; added != NULL && i < o->const_labels.count / 2 + o->labels.count; i++)
+		if (strcmp(nth_label(o, i), added) == 0)
+			return cpromi_fail(EINVAL, "%s: it adds a label \"%s\" by itself", o->name,
+					   added);
+	return 0;
+}
+
+static bool
+has_const_label(const struct definition *d, const char *name)
+{
+	const char *p = d->const_labels, *end = p + d->const_length;
+	struct label_piece label;
+
+	while (p < end) {
+		p = cpromi_label_next(p, end, &label);
+		if (label.name_length == strlen(name) &&
+		    memcmp(label.name, name, label.name_length) == 0)
+			return true;
+	}
+	return false;
+}
+
+int
+cpromi_more_labels_check(const struct definition *d, cprom_strings more)
+{
+	struct common_options o = {
+		.name = d->name, .labels = {d->labels, d->label_count}, .const_labels = more};
+
+	if (check_labels(&o) == -1)
+		return -1;
+	for (size_t i = 0; i < more.count; i += 2)
+		if (has_const_label(d, more.items[i]))
+			return cpromi_fail(EINVAL, "%s: the label \"%s\" is named twice", d->name,
+					   more.items[i]);
+	if (cpromi_more_labels_bound(more) > CPROM_MAX_LABEL_BYTES / 2)
+		return cpromi_fail(EINVAL, "%s: the labels are longer than %d bytes", d->name,
+				   CPROM_MAX_LABEL_BYTES / 2);
 	return 0;
 }
 
@@ -140,7 +187,7 @@ cpromi_definition_check(const struct family_spec *spec)
 
 	if (spec->collect != NULL)
 		return 0;
-	if (check_texts(o) == -1 || check_labels(o) == -1 || check_pid(spec) == -1)
+	if (check_texts(o) == -1 || check_labels(o) == -1 || check_added_label(spec) == -1)
 		return -1;
 	if (const_label_bytes(o) + label_name_bytes(o) > CPROM_MAX_LABEL_BYTES / 2)
 		return cpromi_fail(EINVAL, "%s: the labels are longer than %d bytes", o->name,
@@ -174,20 +221,29 @@ put_string(struct writer *w, const char *text)
 	return put(w, text, strlen(text) + 1);
 }
 
+char *
+cpromi_more_labels_put(char *p, cprom_strings more)
+{
+	struct writer w = {p};
+
+	for (size_t i = 0; i + 1 < more.count; i += 2) {
+		const char *value = more.items[i + 1];
+
+		if (i > 0)
+			put(&w, ",", 1);
+		put(&w, more.items[i], strlen(more.items[i]));
+		put(&w, "=\"", 2);
+		w.p += cpromi_escape(value, strlen(value), true, w.p);
+		put(&w, "\"", 1);
+	}
+	return w.p;
+}
+
 static void
 put_const_labels(struct writer *w, struct definition *d, const struct common_options *o)
 {
 	d->const_labels = w->p;
-	for (size_t i = 0; i + 1 < o->const_labels.count; i += 2) {
-		const char *value = o->const_labels.items[i + 1];
-
-		if (i > 0)
-			put(w, ",", 1);
-		put(w, o->const_labels.items[i], strlen(o->const_labels.items[i]));
-		put(w, "=\"", 2);
-		w->p += cpromi_escape(value, strlen(value), true, w->p);
-		put(w, "\"", 1);
-	}
+	w->p = cpromi_more_labels_put(w->p, o->const_labels);
 	d->const_length = (uint32_t)(w->p - d->const_labels);
 }
 
@@ -210,6 +266,32 @@ put_leads(struct writer *w, struct definition *d, struct lead *leads)
 	}
 }
 
+size_t
+cpromi_states_bytes(const char *name, cprom_strings states)
+{
+	size_t n = states.count * (strlen(name) + strlen("=\"\""));
+
+	for (size_t i = 0; i < states.count; i++)
+		n += cpromi_escape(states.items[i], strlen(states.items[i]), true, NULL);
+	return n;
+}
+
+char *
+cpromi_states_put(char *p, const char *name, cprom_strings states, struct lead *leads)
+{
+	struct writer w = {p};
+
+	for (size_t i = 0; i < states.count; i++) {
+		leads[i].bytes = w.p;
+		put(&w, name, strlen(name));
+		put(&w, "=\"", 2);
+		w.p += cpromi_escape(states.items[i], strlen(states.items[i]), true, w.p);
+		put(&w, "\"", 1);
+		leads[i].length = (uint32_t)(w.p - leads[i].bytes);
+	}
+	return w.p;
+}
+
 static size_t
 string_bytes(const struct common_options *o)
 {
@@ -222,8 +304,11 @@ cpromi_definition_make(struct region *r, const struct family_spec *spec)
 {
 	static const struct common_options collector = {.name = "", .help = ""};
 	const struct common_options *o = spec->collect == NULL ? &spec->common : &collector;
-	size_t arrays = o->labels.count * (sizeof(char *) + sizeof(struct lead));
-	size_t bytes = sizeof(struct definition) + arrays + string_bytes(o);
+	cprom_strings states = spec->shape.states;
+	size_t arrays = o->labels.count * (sizeof(char *) + sizeof(struct lead)) +
+			states.count * sizeof(struct lead);
+	size_t bytes = sizeof(struct definition) + arrays + string_bytes(o) +
+		       cpromi_states_bytes(o->name, states);
 	struct definition *d = cpromi_region_alloc(r, bytes);
 	struct lead *leads;
 	const char **labels;
@@ -232,7 +317,7 @@ cpromi_definition_make(struct region *r, const struct family_spec *spec)
 	if (d == NULL)
 		return NULL;
 	leads = (struct lead *)(d + 1);
-	labels = (const char **)(leads + o->labels.count);
+	labels = (const char **)(leads + o->labels.count + states.count);
 	w.p = (char *)(labels + o->labels.count);
 	d->bytes = bytes;
 	d->name = put_string(&w, o->name);
@@ -247,6 +332,8 @@ cpromi_definition_make(struct region *r, const struct family_spec *spec)
 		labels[i] = put_string(&w, o->labels.items[i]);
 	put_const_labels(&w, d, o);
 	put_leads(&w, d, leads);
+	d->states = leads + o->labels.count;
+	w.p = cpromi_states_put(w.p, d->name, states, leads + o->labels.count);
 	return d;
 }
 
@@ -307,7 +394,9 @@ cpromi_definition_difference(const struct family *f, const struct family_spec *s
 	if (f->shape != shape && cpromi_shape_differs_natively(f->shape, shape))
 		return "the native options";
 	if (f->shape != shape)
-		return spec->shape.type == CPROM_TYPE_HISTOGRAM ? "the buckets" : "the quantiles";
+		return spec->shape.type == CPROM_TYPE_HISTOGRAM  ? "the buckets"
+		       : spec->shape.type == CPROM_TYPE_STATESET ? "the states"
+								 : "the quantiles";
 	if (f->max_series != o->max_series)
 		return "max_series";
 	if (f->callback != spec->callback || f->arg != spec->arg)

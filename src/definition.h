@@ -10,6 +10,21 @@
 /* 0, or -1 with EINVAL and what is wrong with it. */
 int cpromi_definition_check(const struct family_spec *spec);
 
+/*
+ * Labels beside those of the definition, name, value, …: 0, or -1 with EINVAL and what is wrong
+ * with them; the bytes that they take at most; their text, as it stands in a line, to p.
+ */
+int cpromi_more_labels_check(const struct definition *d, cprom_strings more);
+size_t cpromi_more_labels_bound(cprom_strings more);
+char *cpromi_more_labels_put(char *p, cprom_strings more);
+
+/*
+ * The states of a stateset as its labels, `name="state"`: the bytes that they take; their text to
+ * p, and where in it each one is to leads.
+ */
+size_t cpromi_states_bytes(const char *name, cprom_strings states);
+char *cpromi_states_put(char *p, const char *name, cprom_strings states, struct lead *leads);
+
 /* A copy in the region; NULL without memory. */
 struct definition *cpromi_definition_make(struct region *r, const struct family_spec *spec);
 

@@ -20,7 +20,9 @@
 
 _Static_assert(MAX_SAMPLES > CPROM_MAX_LANES + 1 && MAX_SAMPLES > CPROM_MAX_QUANTILES + 2,
 	       "the samples of any series");
-_Static_assert(BUFFER_BYTES > CPROM_MAX_LABEL_BYTES + CPROM_MAX_NAME_BYTES + 256, "any line");
+_Static_assert(BUFFER_BYTES > CPROM_MAX_LABEL_BYTES + CPROM_MAX_LABEL_BYTES / 2 +
+				      4 * CPROM_MAX_NAME_BYTES + 256,
+	       "any line, what an info says or the name of a state included");
 
 static atomic_u32 dumper; /* the process that writes one; of a fork's copy, the parent */
 static struct dump {

@@ -105,47 +105,80 @@ copy(struct note *n, struct exemplar *out)
 
 /* ---- slots ----------------------------------------------------------------- */
 
-static atomic_u64 *
-slots_at(const struct handle *h, region_ref block)
+/* Does its run have no word for each slot? Then the first one names an array of them. */
+static bool
+has_array(const struct shape *s)
 {
-	if (block == 0)
-		return NULL;
-	return (atomic_u64 *)cpromi_region_at(h->chunk->shape->region, block) + h->offset;
+	return s->run <= s->count;
+}
+
+static void *
+at(const struct handle *h, uint64_t ref)
+{
+	return cpromi_region_at(h->chunk->shape->region, (region_ref)ref);
+}
+
+/* The series' words of the block; NULL if that is none. */
+static atomic_u64 *
+words_at(const struct handle *h, region_ref block)
+{
+	return block == 0 ? NULL : (atomic_u64 *)at(h, block) + h->offset;
 }
 
 /* NULL: there are none yet. Acquire: zeroed before they are seen. */
 static atomic_u64 *
 found_slots(const struct handle *h)
 {
-	return slots_at(h, load_acquire(&h->chunk->exemplars));
+	atomic_u64 *words = words_at(h, load_acquire(&h->chunk->exemplars));
+
+	if (words == NULL || !has_array(h->chunk->shape))
+		return words;
+	return at(h, load_acquire(words));
 }
 
 /* Made now if there are none; NULL without memory. */
 static atomic_u64 *
-make_slots(const struct handle *h)
+make_words(const struct handle *h)
 {
 	struct chunk *c = h->chunk;
 	struct region *r = c->shape->region;
 	size_t bytes = (size_t)c->capacity * c->shape->run * WORD;
 	uint32_t there = load_acquire(&c->exemplars);
-	void *block;
+	region_ref block;
+	void *p;
 
 	if (there != 0)
-		return slots_at(h, there);
-	block = cpromi_region_alloc(r, bytes);
-	if (block == NULL)
+		return words_at(h, there);
+	p = cpromi_region_alloc(r, bytes);
+	if (p == NULL)
 		return NULL;
+	block = cpromi_region_ref(r, p);
 	/* Release: pairs with load_acquire in found_slots(). */
-	if (cas_acq_rel(&c->exemplars, &there, cpromi_region_ref(r, block)))
-		return found_slots(h);
-	cpromi_region_free(r, block, bytes);
-	return slots_at(h, there);
+	if (cas_acq_rel(&c->exemplars, &there, block))
+		return words_at(h, block);
+	cpromi_region_free(r, p, bytes);
+	return words_at(h, there);
 }
 
-static struct note *
-note_of(const struct handle *h, uint64_t slot)
+static atomic_u64 *
+make_slots(const struct handle *h)
 {
-	return cpromi_region_at(h->chunk->shape->region, (region_ref)slot);
+	const struct shape *s = h->chunk->shape;
+	size_t bytes = (s->count + 1) * WORD;
+	atomic_u64 *words = make_words(h), *array;
+	uint64_t there;
+
+	if (words == NULL || !has_array(s))
+		return words;
+	there = load_acquire(words);
+	if (there != 0)
+		return at(h, there);
+	array = cpromi_region_alloc(s->region, bytes);
+	/* Release: pairs with load_acquire in found_slots(). */
+	if (array == NULL || cas_acq_rel(words, &there, cpromi_region_ref(s->region, array)))
+		return array;
+	cpromi_region_free(s->region, array, bytes);
+	return at(h, there);
 }
 
 /* Puts the note, or none, into the slot, if that still is as it was: X1. */
@@ -165,7 +198,7 @@ cpromi_exemplar_read(const struct series *s, size_t bucket, struct exemplar *out
 
 	for (int tries = 0; slots != NULL && tries < EXEMPLAR_TRIES; tries++) {
 		uint64_t slot = load_acquire(&slots[bucket]);
-		struct note *n = note_of(&s->handle, slot);
+		struct note *n = at(&s->handle, slot);
 		uint64_t birth;
 
 		if (n == NULL)
@@ -184,7 +217,7 @@ cpromi_exemplar_forget(struct series *s)
 
 	for (size_t i = 0; slots != NULL && i <= s->handle.chunk->shape->count; i++) {
 		uint64_t slot = load_acquire(&slots[i]);
-		struct note *n = note_of(&s->handle, slot);
+		struct note *n = at(&s->handle, slot);
 
 		if (n != NULL && change(&s->handle, &slots[i], &slot, NULL))
 			give_note(registry_of(&s->handle), n);
@@ -204,7 +237,7 @@ put(const struct handle *h, size_t bucket, uint64_t birth, const struct exemplar
 	fill(n, birth, e);
 	slot = load_acquire(&slots[bucket]);
 	if (change(h, &slots[bucket], &slot, n))
-		n = note_of(h, slot);
+		n = at(h, slot);
 	if (n != NULL)
 		give_note(r, n);
 	return true;
@@ -234,16 +267,35 @@ is_new_name(const char *const *items, size_t at)
 	return true;
 }
 
-static char *
-spell_label(char *p, const char *name, const char *value)
-{
-	size_t n = strlen(name);
+/* A value; what is needed twice is found out once. */
+struct value {
+	const char *text;
+	size_t length;
+	bool plain; /* ASCII, and nothing to be escaped */
+};
 
-	memcpy(p, name, n);
-	p += n;
+/* False if there is none, or if it is not UTF-8. */
+static bool
+set_value(struct value *v, const char *text)
+{
+	if (text == NULL)
+		return false;
+	v->text = text;
+	v->length = strlen(text);
+	v->plain = cpromi_text_is_plain(text, v->length);
+	return v->plain || cpromi_utf8_valid(text, v->length);
+}
+
+static char *
+spell_label(char *p, const char *name, size_t name_length, const struct value *v)
+{
+	memcpy(p, name, name_length);
+	p += name_length;
 	*p++ = '=';
 	*p++ = '"';
-	p += cpromi_escape(value, strlen(value), true, p);
+	if (v->plain)
+		memcpy(p, v->text, v->length);
+	p += v->plain ? v->length : cpromi_escape(v->text, v->length, true, p);
 	*p++ = '"';
 	return p;
 }
@@ -252,27 +304,28 @@ spell_label(char *p, const char *name, const char *value)
 static bool
 spell(struct exemplar *e, cprom_strings labels)
 {
-	size_t left = CPROM_MAX_EXEMPLAR_CHARACTERS, used;
+	size_t left = CPROM_MAX_EXEMPLAR_CHARACTERS;
 	char *p = e->labels;
 
 	if (labels.items == NULL || labels.count % 2 != 0 || labels.count > CPROM_MAX_LABELS * 2)
 		return false;
 	for (size_t i = 0; i < labels.count; i += 2) {
-		const char *name = labels.items[i], *value = labels.items[i + 1];
+		size_t n, used;
+		struct value v;
 
-		if (!is_new_name(labels.items, i) || value == NULL ||
-		    !cpromi_utf8_valid(value, strlen(value)))
+		if (!is_new_name(labels.items, i) || !set_value(&v, labels.items[i + 1]))
 			return false;
-		used = strlen(name) + characters(value, strlen(value));
+		n = strlen(labels.items[i]);
+		used = n + (v.plain ? v.length : characters(v.text, v.length));
 		if (used > left)
 			return false;
 		left -= used;
 		if (i > 0)
 			*p++ = ',';
-		p = spell_label(p, name, value);
+		p = spell_label(p, labels.items[i], n, &v);
 	}
 	e->length = (size_t)(p - e->labels);
-	while (p < e->labels + EXEMPLAR_BYTES && (size_t)(p - e->labels) % WORD != 0)
+	while ((size_t)(p - e->labels) % WORD != 0)
 		*p++ = 0; /* the rest of the last word is copied, too */
 	return true;
 }
@@ -293,10 +346,16 @@ put_at(const struct handle *h, size_t bucket, double v, int64_t now, cprom_strin
 		cpromi_registry_count(registry_of(h), SELF_EXEMPLARS_WITHOUT_MEMORY);
 }
 
+static bool
+is_series(const struct handle *h)
+{
+	return h->kind == HANDLE_SERIES || h->kind == HANDLE_NATIVE;
+}
+
 void
 cpromi_exemplar_put(const struct handle *h, size_t bucket, double v, cprom_strings labels)
 {
-	if (h->kind == HANDLE_SERIES)
+	if (is_series(h))
 		put_at(h, bucket, v, cpromi_unix_coarse_ns(), labels);
 }
 
@@ -321,7 +380,8 @@ cprom_exemplar_hook(void (*hook)(cprom_exemplar *e), double interval)
 	if (!(interval >= 0 && interval <= 1e9))
 		return cpromi_fail(EINVAL, "the interval of exemplars is not 0 to 1e9 seconds");
 	store_relaxed(&interval_ns, (uint64_t)(interval * 1e9));
-	store_relaxed(&cpromi_exemplar_hook, (uintptr_t)hook);
+	/* Release: what the hook works with. Pairs with load_acquire in cpromi_exemplar_ask(). */
+	store_release(&cpromi_exemplar_hook, (uintptr_t)hook);
 	return 0;
 }
 
@@ -340,7 +400,7 @@ static bool
 is_due(const struct handle *h, size_t bucket, int64_t now)
 {
 	atomic_u64 *slots = found_slots(h);
-	struct note *n = slots == NULL ? NULL : note_of(h, load_acquire(&slots[bucket]));
+	struct note *n = slots == NULL ? NULL : at(h, load_acquire(&slots[bucket]));
 
 	return n == NULL || (uint64_t)now - load_relaxed(&n->time) >= load_relaxed(&interval_ns);
 }
@@ -348,10 +408,10 @@ is_due(const struct handle *h, size_t bucket, int64_t now)
 void
 cpromi_exemplar_ask(const struct handle *h, size_t bucket, double v)
 {
-	hook_function hook = (hook_function)load_relaxed(&cpromi_exemplar_hook);
+	hook_function hook = (hook_function)load_acquire(&cpromi_exemplar_hook);
 	struct cprom_exemplar e = {h, bucket, v, cpromi_unix_coarse_ns()};
 
-	if (hook == NULL || inside || h->kind != HANDLE_SERIES || !is_due(h, bucket, e.now))
+	if (hook == NULL || inside || !is_series(h) || !is_due(h, bucket, e.now))
 		return;
 	inside = true;
 	hook(&e);

@@ -555,7 +555,7 @@ cpromi_family_of_only(struct handle *h)
 		cpromi_fail(EINVAL, "the metric is NULL");
 		return NULL;
 	}
-	f = cpromi_region_at(h->chunk->shape->region, s->family);
+	f = cpromi_family_of_series(s);
 	if (f != NULL && f->only == s)
 		return f;
 	cpromi_fail(EINVAL, "this is a child: the call takes the metric that it was made from");

@@ -52,6 +52,7 @@ struct definition {
 	const struct lead *leads;
 	const char *const_labels; /* as they stand in a line, without a comma behind */
 	uint32_t const_length;
+	const struct lead *states; /* of a stateset: each as its label, `name="state"` */
 };
 
 struct family {
@@ -77,6 +78,13 @@ struct family {
 	void (*release)(void *arg);
 	void *arg;
 };
+
+/* The family that a series is in, or was in last. */
+static inline struct family *
+cpromi_family_of_series(const struct series *s)
+{
+	return cpromi_region_at(s->handle.chunk->shape->region, s->family);
+}
 
 #define FAMILY_TYPES (CPROM_TYPE_GAUGE_HISTOGRAM + 1) /* 0 stands for collectors */
 #define FAMILY_REMOVED ((uintptr_t)1)

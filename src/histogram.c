@@ -80,64 +80,26 @@ cprom_histogram_create(const cprom_histogram_options *from)
 	return (cprom_histogram *)cpromi_family_register(&spec);
 }
 
-/* As many bounds at a time as every x86-64 and AArch64 can compare; from any place in the list. */
-typedef double pair __attribute__((vector_size(16)));
-typedef int64_t pair_mask __attribute__((vector_size(16)));
-
-#define FEW 16
-
-static inline pair_mask
-below_two(const double *bounds, pair v)
-{
-	pair two;
-
-	memcpy(&two, bounds, sizeof(two));
-	return two < v; /* true is -1 */
-}
-
-/*
- * The first bound that v does not exceed. Nothing branches on v, so one that cannot be
- * predicted mispredicts nothing: many bounds are halved to FEW by conditional moves, of
- * those all are compared, and those below v counted. The ones behind are not below v,
- * and there are as many as are compared at a time: shape.h.
- */
+/* The bucket. */
 static inline size_t
-bucket_of(const struct shape *s, double v)
-{
-	const double *base = s->bounds;
-	pair twice = {v, v};
-	pair_mask first = {0, 0}, second = {0, 0};
-	size_t n = s->count;
-
-	for (; n > FEW; n -= n / 2)
-		base += (base[n / 2 - 1] < v) * (n / 2);
-	for (size_t i = 0; i < n; i += BOUNDS_AT_ONCE) {
-		first -= below_two(base + i, twice);
-		second -= below_two(base + i + 2, twice);
-	}
-	first += second;
-	return (size_t)(base - s->bounds) + (size_t)(first[0] + first[1]);
-}
-
-static inline void
 observe(const struct handle *h, double v, double sum, uint64_t n)
 {
-	size_t bucket = bucket_of(h->chunk->shape, v);
+	size_t bucket = cpromi_bucket_of(&h->chunk->shape->buckets, v);
 
 	if (LIKELY(cpromi_snapshot_own(h, 2 + bucket, n, sum)))
-		return;
+		return bucket;
 	if (h->kind == HANDLE_NATIVE)
 		cpromi_native_observe(h, bucket, v, sum, n);
 	else
 		cpromi_snapshot_add_slow(h, 2 + bucket, n, sum);
+	return bucket;
 }
 
 /* The same, and an exemplar if the hook has labels for one. */
-static COLD void
+static NOINLINE void
 observe_hooked(const struct handle *h, double v, double sum, uint64_t n)
 {
-	observe(h, v, sum, n);
-	cpromi_exemplar_ask(h, bucket_of(h->chunk->shape, v), v);
+	cpromi_exemplar_ask(h, observe(h, v, sum, n), v);
 }
 
 void
@@ -166,8 +128,7 @@ cprom_histogram_observe_exemplar(cprom_histogram *m, double v, cprom_strings lab
 		cpromi_drop(h, DROP_NAN);
 		return;
 	}
-	observe(h, v, v, 1);
-	cpromi_exemplar_put(h, bucket_of(h->chunk->shape, v), v, labels);
+	cpromi_exemplar_put(h, observe(h, v, v, 1), v, labels);
 }
 
 void

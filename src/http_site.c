@@ -114,7 +114,7 @@ answer_page(struct exchange *x)
 		return;
 	}
 	status = cpromi_http_page_open(&a->page, &site->spare, site->registry, &x->request,
-				       &x->reply);
+				       !site->no_gzip, &x->reply);
 	if (status != 0) {
 		answer_status(x, status);
 		return;

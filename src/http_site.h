@@ -15,6 +15,7 @@ struct http_site {
 	char *path; /* of the metrics page */
 	int (*handler)(cprom_request *request, cprom_response *response, void *arg);
 	void *handler_arg;
+	bool no_gzip;
 	unsigned max_scrapes;
 	unsigned scrapes; /* pages under way */
 	struct http_spare spare;

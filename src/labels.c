@@ -14,6 +14,7 @@
  *
  * Progress: a look-up that hits is wait-free, all else lock-free.
  */
+#include "clock.h"
 #include "error.h"
 #include "escape.h"
 #include "exemplar.h"
@@ -203,13 +204,16 @@ make_text(struct family *f, const struct values_key *key)
 {
 	const struct definition *d = f->def;
 	size_t n = d->label_count == 0 ? d->const_length : key->text_length + key->escapes;
-	struct text *t = cpromi_region_alloc(&f->registry->region, sizeof(*t) + n);
+	bool created = f->registry->created;
+	struct text *t = cpromi_region_alloc(&f->registry->region, text_bytes(n, created));
 
 	if (t == NULL)
 		return NULL;
 	t->length = (uint32_t)n;
 	t->escaped = key->escapes != 0;
 	write_text(t, key);
+	if (UNLIKELY(created))
+		*text_created(t) = cpromi_unix_ms();
 	return t;
 }
 
@@ -246,11 +250,29 @@ cpromi_series_make(struct family *f, cprom_strings values)
 }
 
 void
+cpromi_info_text_free(struct cprom_registry *r, struct info_text *t)
+{
+	if (t != NULL)
+		cpromi_region_free(&r->region, t, sizeof(*t) + t->length);
+}
+
+/* What an info says goes with it. */
+static void
+drop_info_text(struct cprom_registry *r, const struct handle *h)
+{
+	uint64_t word = exchange_acq_rel(cpromi_shared_cells(h, 0), 0);
+
+	cpromi_info_text_free(r, (struct info_text *)(uintptr_t)word);
+}
+
+void
 cpromi_series_reclaim(struct cprom_registry *r, struct series *s)
 {
 	cpromi_exemplar_forget(s);
+	if (s->handle.type == CPROM_TYPE_INFO)
+		drop_info_text(r, &s->handle);
 	if (s->text != NULL)
-		cpromi_region_free(&r->region, s->text, sizeof(*s->text) + s->text->length);
+		cpromi_region_free(&r->region, s->text, text_bytes(s->text->length, r->created));
 	s->text = NULL;
 	cpromi_record_detach(&s->handle);
 	cpromi_shape_give(&s->handle);

@@ -8,6 +8,8 @@ libcprom_la_SOURCES = \
 	src/atomic.h \
 	src/bounds.c \
 	src/bounds.h \
+	src/bucket.c \
+	src/bucket.h \
 	src/buffer.c \
 	src/buffer.h \
 	src/build_info.c \
@@ -18,9 +20,14 @@ libcprom_la_SOURCES = \
 	src/collision.c \
 	src/collision.h \
 	src/counter.c \
+	src/crc32.c \
+	src/crc32.h \
+	src/crc32_table.h \
 	src/default.c \
 	src/definition.c \
 	src/definition.h \
+	src/deflate.c \
+	src/deflate.h \
 	src/dump.c \
 	src/epoch.c \
 	src/epoch.h \
@@ -56,8 +63,11 @@ libcprom_la_SOURCES = \
 	src/http_request.h \
 	src/http_site.c \
 	src/http_site.h \
+	src/huffman.c \
+	src/huffman.h \
 	src/index.c \
 	src/index.h \
+	src/info.c \
 	src/instrument.c \
 	src/label_text.c \
 	src/label_text.h \
@@ -110,6 +120,8 @@ libcprom_la_SOURCES = \
 	src/sketch.h \
 	src/sparse.c \
 	src/sparse.h \
+	src/stateset.c \
+	src/stateset.h \
 	src/summary.c \
 	src/table.c \
 	src/table.h \

@@ -124,7 +124,7 @@ cpromi_name_escape(enum escaping scheme, enum name_kind kind, const char *name, 
 	char *p = out;
 	size_t length;
 
-	if (scheme == ESCAPING_ALLOW_UTF8 || cpromi_name_is_legal(kind, name, n)) {
+	if (n == 0 || scheme == ESCAPING_ALLOW_UTF8 || cpromi_name_is_legal(kind, name, n)) {
 		memcpy(out, name, n);
 		return n;
 	}

@@ -70,6 +70,15 @@ cpromi_family_view(const struct family *f)
 	};
 }
 
+/* The type as it is shown: a counter that clashes is unknown. */
+static bool
+shows_created(const struct naming *n, bool clashes)
+{
+	return n->openmetrics && !clashes &&
+	       (n->type == CPROM_TYPE_COUNTER || n->type == CPROM_TYPE_HISTOGRAM ||
+		n->type == CPROM_TYPE_SUMMARY);
+}
+
 void
 cpromi_naming_set(struct naming *n, const struct family_view *v, const struct format *f)
 {
@@ -79,6 +88,7 @@ cpromi_naming_set(struct naming *n, const struct family_view *v, const struct fo
 	n->type = !n->openmetrics ? plain_type(v->type)
 		  : v->clashes    ? type_despite_clash(v->type)
 				  : v->type;
+	n->shows_created = shows_created(n, v->clashes);
 	if (v->type == CPROM_TYPE_INFO)
 		end_with(n, "_info");
 	else if (n->openmetrics && n->type == CPROM_TYPE_COUNTER)

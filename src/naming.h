@@ -22,6 +22,7 @@ struct naming {
 	size_t family_length; /* so much of it is the name of the family */
 	uint32_t type;        /* as it is shown */
 	bool openmetrics;
+	bool shows_created;                                 /* as a sample of its own */
 	char room[CPROM_MAX_NAME_BYTES + sizeof("_total")]; /* for the name */
 };
 

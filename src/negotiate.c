@@ -268,6 +268,45 @@ cpromi_negotiate(const char *accept)
 	return f;
 }
 
+/* ---- Accept-Encoding -------------------------------------------------------- */
+
+static uint32_t
+read_coding_q(struct piece s)
+{
+	struct clause c = {.q = Q_ONE};
+	struct parameters parameters = {.clause = &c};
+
+	while (s.n > 0)
+		read_parameter(&parameters, take_until(&s, ';'));
+	return c.q;
+}
+
+bool
+cpromi_accepts_gzip(const char *header)
+{
+	struct piece rest = {header, header == NULL ? 0 : strlen(header)};
+	uint32_t gzip = 0, identity = 0, others = 0;
+	bool listed = false;
+
+	while (rest.n > 0) {
+		struct piece clause = take_until(&rest, ',');
+		struct piece coding = take_until(&clause, ';');
+		uint32_t q = read_coding_q(clause);
+
+		if (is_like(coding, "gzip") || is_like(coding, "x-gzip")) {
+			gzip = q > gzip ? q : gzip;
+			listed = true;
+		} else if (is_like(coding, "identity")) {
+			identity = q;
+		} else if (is(coding, "*")) {
+			others = q;
+		}
+	}
+	if (!listed)
+		gzip = others;
+	return gzip > 0 && gzip >= identity;
+}
+
 /* ---- Content-Type ----------------------------------------------------------- */
 
 #define EACH_ESCAPING(type)                                                                        \

@@ -16,6 +16,12 @@
  */
 struct format cpromi_negotiate(const char *accept);
 
+/*
+ * May the answer be compressed, by the value of an Accept-Encoding header; NULL is none? If gzip, x-gzip
+ * or, where neither is listed, "*" has a q above 0 that is not below the one of identity (RFC 9110, 12.5.3).
+ */
+bool cpromi_accepts_gzip(const char *header);
+
 /* The Content-Type of a page in this format; static. */
 const char *cpromi_format_content_type(const struct format *format);
 

@@ -44,6 +44,29 @@ bits_double(uint64_t bits)
 	return v;
 }
 
+/* Eight bytes as a word whose lowest are the first, on machines of either order; and back. */
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#define LITTLE_ENDIAN_WORD(v) __builtin_bswap64(v)
+#else
+#define LITTLE_ENDIAN_WORD(v) (v)
+#endif
+
+static inline uint64_t
+load_le64(const void *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return LITTLE_ENDIAN_WORD(v);
+}
+
+static inline void
+store_le64(void *p, uint64_t v)
+{
+	v = LITTLE_ENDIAN_WORD(v);
+	memcpy(p, &v, sizeof(v));
+}
+
 /* The 128-bit product of two words: the high word is returned, the low one stored. */
 #if defined(__SIZEOF_INT128__)
 static inline uint64_t

@@ -31,8 +31,8 @@ enum wire { WIRE_VARINT, WIRE_DOUBLE, WIRE_LENGTH };
 enum { FAMILY_NAME = 1, FAMILY_HELP, FAMILY_TYPE, FAMILY_METRIC, FAMILY_UNIT };
 enum { METRIC_LABEL = 1, METRIC_TIMESTAMP_MS = 6 };
 enum { PAIR_NAME = 1, PAIR_VALUE };
-enum { NUMBER_VALUE = 1, COUNTER_EXEMPLAR }; /* of Gauge, Counter and Untyped */
-enum { SUMMARY_COUNT = 1, SUMMARY_SUM, SUMMARY_QUANTILE };
+enum { NUMBER_VALUE = 1, COUNTER_EXEMPLAR, COUNTER_CREATED }; /* of Gauge, Counter and Untyped */
+enum { SUMMARY_COUNT = 1, SUMMARY_SUM, SUMMARY_QUANTILE, SUMMARY_CREATED };
 enum { QUANTILE_QUANTILE = 1, QUANTILE_VALUE };
 enum { HISTOGRAM_COUNT = 1, HISTOGRAM_SUM, HISTOGRAM_BUCKET };
 enum { HISTOGRAM_SCHEMA = 5, HISTOGRAM_ZERO_THRESHOLD, HISTOGRAM_ZERO_COUNT };
@@ -250,6 +250,13 @@ before_time(char *p, unsigned field, int64_t seconds, uint32_t nanos)
 	return before_message(p, field, end);
 }
 
+/* If it is known when the series began. */
+static char *
+before_created(char *p, unsigned field, int64_t ms)
+{
+	return ms == 0 ? p : before_time(p, field, ms / 1000, (uint32_t)(ms % 1000) * 1000000);
+}
+
 /* If the bucket, or the counter, has one. */
 static char *
 before_exemplar(char *p, unsigned field, const struct samples *s, size_t bucket)
@@ -406,6 +413,8 @@ before_histogram(char *p, const struct samples *s)
 {
 	if (s->native != NULL)
 		p = before_native(p, s);
+	else
+		p = before_created(p, HISTOGRAM_CREATED, s->created_ms);
 	for (size_t i = s->told_apart; i-- > 0;)
 		p = before_bucket(p, s, i);
 	p = before_double(p, HISTOGRAM_SUM, s->values[s->told_apart]);
@@ -415,6 +424,7 @@ before_histogram(char *p, const struct samples *s)
 static char *
 before_summary(char *p, const struct samples *s)
 {
+	p = before_created(p, SUMMARY_CREATED, s->created_ms);
 	for (size_t i = s->told_apart; i-- > 0;) {
 		const char *end = p;
 
@@ -429,8 +439,10 @@ before_summary(char *p, const struct samples *s)
 static char *
 before_number(char *p, const struct naming *n, const struct samples *s, size_t i)
 {
-	if (n->type == CPROM_TYPE_COUNTER)
+	if (n->type == CPROM_TYPE_COUNTER) {
+		p = before_created(p, COUNTER_CREATED, s->created_ms);
 		p = before_exemplar(p, COUNTER_EXEMPLAR, s, 0);
+	}
 	return before_double(p, NUMBER_VALUE, s->values[i]);
 }
 

@@ -13,10 +13,12 @@ _Static_assert(sizeof(struct cprom_registry) + CACHE_LINE < REGION_FIRST_BYTES,
 _Static_assert(offsetof(struct cprom_registry, region) == 0, "a region starts with itself");
 _Static_assert(offsetof(struct series, handle.link) == 0 &&
 		       offsetof(struct family, handle.link) == 0 &&
-		       offsetof(struct record, handle.link) == 0,
+		       offsetof(struct record, handle.link) == 0 &&
+		       offsetof(struct info_text, handle.link) == 0,
 	       "retired objects are linked at their start");
 
-/* An object that no reader can see any more: a series, a family, or a record of a native histogram. */
+/* An object that no reader can see any more: a series, a family, a record of a native histogram,
+ * or what an info said. */
 static void
 reclaim(struct epoch *e, void *object)
 {
@@ -29,6 +31,8 @@ reclaim(struct epoch *e, void *object)
 		cpromi_family_reclaim(object);
 	else if (h->kind == HANDLE_RECORD)
 		cpromi_record_give(object);
+	else if (h->kind == HANDLE_TEXT)
+		cpromi_info_text_free(r, object);
 	else
 		cpromi_series_reclaim(r, object);
 }
@@ -68,6 +72,7 @@ make(const cprom_registry_options *o)
 	}
 	cpromi_hash_key_make(&r->key);
 	r->max_series = (uint32_t)o->max_series;
+	r->created = o->created_timestamps != 0;
 	cpromi_epoch_init(&r->epoch, &r->lanes, 0, reclaim);
 	cpromi_table_init(&r->table, &r->epoch, offsetof(struct series, node));
 	return r;

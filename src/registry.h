@@ -38,6 +38,7 @@ struct cprom_registry {
 	atomic_u32 series;         /* live */
 	atomic_u32 family_count;   /* live, without collectors */
 	uint32_t max_series;
+	bool created; /* constant: series have the time when they were made */
 	atomic_u64 drops[DROP_REASONS];
 	atomic_u64 counts[SELF_COUNTS];
 	atomic_u64 exemplars[EXEMPLAR_CLASSES]; /* stacks of free notes: exemplar.h */
@@ -71,6 +72,9 @@ void cpromi_series_clear(struct family *f);
 
 /* Of a series that nobody can reach any more: gives text, cells and memory back. */
 void cpromi_series_reclaim(struct cprom_registry *r, struct series *s);
+
+/* Of what an info said: gives its memory back. NULL is none. */
+void cpromi_info_text_free(struct cprom_registry *r, struct info_text *t);
 
 /* Is it at this place of f's index, and was it born by then? */
 bool cpromi_series_is_due(const struct family *f, const struct series *s, uint32_t place,

@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "record.h"
 #include "sketch.h"
+#include "stateset.h"
 
 size_t
 cpromi_samples_count(const struct handle *h)
@@ -18,6 +19,8 @@ cpromi_samples_count(const struct handle *h)
 		return s->count + 3; /* +Inf, sum, count */
 	case CPROM_TYPE_SUMMARY:
 		return s->count + 2;
+	case CPROM_TYPE_STATESET:
+		return s->states.count;
 	default:
 		return s->parts ? cpromi_part_end(h) : 1;
 	}
@@ -69,6 +72,39 @@ gauge_values(struct samples *r, const struct handle *h, double *out, struct part
 	}
 }
 
+static bool
+has_beginning(uint32_t type)
+{
+	return type == CPROM_TYPE_COUNTER || type == CPROM_TYPE_HISTOGRAM ||
+	       type == CPROM_TYPE_SUMMARY;
+}
+
+static void
+stateset_values(struct samples *r, const struct series *s, double *out)
+{
+	uint64_t on = cpromi_stateset_bits(&s->handle);
+
+	for (size_t i = 0; i < r->count; i++)
+		out[i] = (double)(on >> i & 1);
+	r->states = cpromi_family_of_series(s)->def->states;
+	r->told_apart = r->count;
+}
+
+/* What it says is read once, and stays until this thread leaves the epoch. */
+static void
+info_value(struct samples *r, const struct handle *h, double *out, struct lead *says)
+{
+	const struct info_text *t = (const struct info_text *)(uintptr_t)load_acquire(
+		cpromi_shared_cells(h, 0));
+
+	out[0] = 1;
+	if (t == NULL)
+		return;
+	*says = (struct lead){t->bytes, t->length};
+	r->states = says;
+	r->told_apart = 1;
+}
+
 void
 cpromi_samples_read(struct samples *r, const struct series *s, bool canonical, void *memory,
 		    size_t max)
@@ -88,6 +124,10 @@ cpromi_samples_read(struct samples *r, const struct series *s, bool canonical, v
 		.labels_length = s->text->length,
 		.series = s,
 	};
+	if (cpromi_family_of_series(s)->registry->created && has_beginning(h->type))
+		r->created_ms = h->kind == HANDLE_NATIVE
+					? (int64_t)(cpromi_record_of(h)->created * 1e3)
+					: *text_created(s->text);
 	switch (h->type) {
 	case CPROM_TYPE_COUNTER:
 		out[0] = cprom_counter_value((const cprom_counter *)h);
@@ -100,6 +140,12 @@ cpromi_samples_read(struct samples *r, const struct series *s, bool canonical, v
 		break;
 	case CPROM_TYPE_SUMMARY:
 		summary_values(r, h, out, rest);
+		break;
+	case CPROM_TYPE_STATESET:
+		stateset_values(r, s, out);
+		break;
+	case CPROM_TYPE_INFO:
+		info_value(r, h, out, rest);
 		break;
 	}
 }

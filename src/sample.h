@@ -19,17 +19,21 @@ struct samples {
 	const double *values;
 	const double *bounds;            /* of buckets but +Inf, or quantiles */
 	const struct bound_text *extras; /* the bounds, spelled as labels */
-	const struct lead *states;       /* of a stateset: `name="state"`; else NULL */
+	const struct lead *states;       /* of a stateset: `name="state"`; of an info: all that it
+					    says, as one; else NULL */
 	const struct part *parts;        /* of a gauge that shows each process'; else NULL */
 	const char *labels;              /* as they stand in a line */
 	size_t labels_length;
 	int64_t timestamp_ms;             /* 0: none */
+	int64_t created_ms;               /* when a counter, histogram or summary began; 0: not known */
 	const struct series *series;      /* which may have exemplars; NULL: a collector's */
 	const struct native_view *native; /* of a histogram read as such; else NULL */
 };
 
-/* Memory that a sample takes while it is read: value, and part or two words of a snapshot. */
+/* Memory that a sample takes while it is read: value, and part, lead or two words of a snapshot. */
 #define SAMPLE_BYTES (sizeof(double) + sizeof(struct part))
+
+_Static_assert(sizeof(struct lead) <= sizeof(struct part), "either fits");
 
 /* Has the series one sample, of no suffix? Which is cpromi_samples_value(). */
 static inline bool

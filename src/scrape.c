@@ -83,6 +83,7 @@ struct cprom_scrape {
 	bool head_shown;
 	bool at_end;
 	bool failed;           /* without memory, for good: what was lost left a hole in the page */
+	bool created;          /* constant: a series may have more than its values to show */
 	struct buffer pending; /* spelled, not read yet: a stage or a collector's spool */
 	size_t pending_read;
 	uint64_t last_collector; /* no collector behind this ticket */
@@ -395,10 +396,10 @@ show_samples(cprom_scrape *s, struct target *t, struct samples *r)
 	if (s->naming.openmetrics)
 		cpromi_openmetrics_trim(r);
 	cpromi_text_begin(&l, &s->naming, r);
-	p = place_for(s, t, r->count * cpromi_text_sample_bound(&l, r));
+	p = place_for(s, t, cpromi_text_samples_bound(&l, r));
 	if (UNLIKELY(p == NULL))
 		return STEP_NO_MEMORY;
-	advance_to(s, t, p, cpromi_text_samples(p, &l, r));
+	advance_to(s, t, p, cpromi_text_samples(p, &l, &s->naming, r));
 	return STEP_WENT_ON;
 }
 
@@ -430,7 +431,7 @@ show_series(cprom_scrape *s, struct target *t, const struct series *series)
 {
 	const struct handle *h = &series->handle;
 
-	if (cpromi_samples_is_value(h) &&
+	if (cpromi_samples_is_value(h) && LIKELY(!s->created) &&
 	    !(s->format.kind != FORMAT_TEXT && cpromi_exemplar_any(series)))
 		return is_measured_by_text(&s->message, series->text)
 			       ? STEP_WENT_ON
@@ -632,6 +633,7 @@ cprom_scrape_open(cprom_registry *from, const char *accept)
 	}
 	s->registry = r;
 	s->format = cpromi_negotiate(accept);
+	s->created = r->created && s->format.kind != FORMAT_TEXT;
 	/* Acquire: a series born later was inserted after this. Pairs with the births. */
 	s->birth_limit = load_acquire(&r->births);
 	s->last_collector = load_relaxed(&r->last_collector); /* set before the births */

@@ -28,6 +28,7 @@ dropped_updates(cprom_sink *out, const cprom_registry *r)
 		[DROP_INFINITE] = "infinite",
 		[DROP_NOT_A_SERIES] = "labels_missing",
 		[DROP_NO_MEMORY] = "no_memory",
+		[DROP_NO_STATE] = "no_such_state",
 	};
 
 	cprom_sink_family(out, CPROM_TYPE_COUNTER, "cprom_updates_dropped_total",

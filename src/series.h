@@ -15,6 +15,24 @@ struct text {
 	char bytes[];
 };
 
+/*
+ * In registries that note when series are made, the time stands behind the labels, in milliseconds
+ * since the Unix epoch, aligned so that it may be changed at once.
+ */
+static inline int64_t *
+text_created(const struct text *t)
+{
+	return (int64_t *)((char *)t + ((sizeof(*t) + t->length + 7) & ~(size_t)7));
+}
+
+static inline size_t
+text_bytes(size_t length, bool created)
+{
+	size_t n = sizeof(struct text) + length;
+
+	return created ? ((n + 7) & ~(size_t)7) + sizeof(int64_t) : n;
+}
+
 #define SLOT_NONE 0          /* not in its family's index yet */
 #define SLOT_GONE UINT32_MAX /* removed; never to be in the index again */
 
@@ -36,6 +54,16 @@ struct series {
 
 _Static_assert(sizeof(void *) != 8 || sizeof(struct series) == CACHE_LINE,
 	       "a series is one cache line");
+
+/*
+ * What the only cell of an info points to, or else 0: more labels, spelled. Replaced as a whole
+ * (info.c), so that a page has the old ones or the new ones.
+ */
+struct info_text {
+	struct handle handle; /* kind HANDLE_TEXT, to be retired by */
+	uint32_t length;
+	char bytes[];
+};
 
 static inline struct series *
 series_of_node(struct node *n)

@@ -107,6 +107,7 @@ set_options(struct cprom_server *s, const cprom_server_options *o)
 	site->path = strdup(o->path);
 	site->handler = o->handler;
 	site->handler_arg = o->handler_arg;
+	site->no_gzip = o->no_gzip != 0;
 	site->max_scrapes = or_default(o->max_scrapes, 16);
 	queues[HTTP_WANT_REQUEST].timeout = or_default(o->idle_timeout_ms, 300000);
 	queues[HTTP_WANT_INPUT].timeout = or_default(o->head_timeout_ms, 10000);

@@ -31,10 +31,22 @@ cpromi_shape_differs_natively(const struct shape *a, const struct shape *b)
 }
 
 static bool
+same_states(cprom_strings a, cprom_strings b)
+{
+	if (a.count != b.count)
+		return false;
+	for (size_t i = 0; i < a.count; i++)
+		if (strcmp(a.items[i], b.items[i]) != 0)
+			return false;
+	return true;
+}
+
+static bool
 has_key(const struct shape *s, const struct shape_key *key)
 {
 	return s->type == key->type && s->mode == key->mode && s->slices == key->slices &&
 	       s->slice_ns == key->slice_ns && same_limits(&s->native, &key->native) &&
+	       s->flags == key->flags && same_states(s->states, key->states) &&
 	       s->count == key->bounds.count &&
 	       (s->count == 0 ||
 		memcmp(s->bounds, key->bounds.items, s->count * sizeof(double)) == 0);
@@ -56,7 +68,20 @@ cpromi_bound_spell(struct bound_text *t, uint32_t type, double bound, bool canon
 static size_t
 bounds_bytes(size_t count)
 {
-	return (count + BOUNDS_AT_ONCE) * sizeof(double);
+	return count * sizeof(double);
+}
+
+static bool
+add_buckets(struct shape *s)
+{
+	void *place;
+
+	s->buckets = cpromi_bucket_plan(s->bounds, s->count);
+	place = cpromi_region_alloc(s->region, s->buckets.bytes);
+	if (place == NULL)
+		return false;
+	cpromi_bucket_fill(&s->buckets, place, s->bounds, s->count);
+	return true;
 }
 
 /* Lines that a bound tells apart. */
@@ -81,14 +106,14 @@ copy_bounds(struct shape *s, const struct shape_key *key)
 		return false;
 	for (size_t i = 0; i < s->count; i++)
 		bounds[i] = key->bounds.items[i];
-	for (size_t i = 0; i < BOUNDS_AT_ONCE; i++)
-		bounds[s->count + i] = __builtin_inf();
 	for (size_t i = 0; i < lines; i++) {
-		cpromi_bound_spell(&texts[i], s->type, bounds[i], false);
-		cpromi_bound_spell(&texts[lines + i], s->type, bounds[i], true);
+		double bound = i < s->count ? bounds[i] : __builtin_inf();
+
+		cpromi_bound_spell(&texts[i], s->type, bound, false);
+		cpromi_bound_spell(&texts[lines + i], s->type, bound, true);
 	}
 	s->canonical = texts + lines;
-	return true;
+	return s->type != CPROM_TYPE_HISTOGRAM || add_buckets(s);
 }
 
 static uint32_t
@@ -103,6 +128,45 @@ snapshot_of(const struct shape_key *key)
 	default:
 		return 0;
 	}
+}
+
+static size_t
+states_bytes(cprom_strings states)
+{
+	size_t n = states.count * sizeof(char *);
+
+	for (size_t i = 0; i < states.count; i++)
+		n += strlen(states.items[i]) + 1;
+	return n;
+}
+
+static bool
+copy_states(struct shape *s, cprom_strings states)
+{
+	const char **items;
+	char *p;
+
+	if (states.count == 0)
+		return true;
+	items = cpromi_region_alloc(s->region, states_bytes(states));
+	if (items == NULL)
+		return false;
+	p = (char *)(items + states.count);
+	for (size_t i = 0; i < states.count; i++) {
+		size_t n = strlen(states.items[i]) + 1;
+
+		items[i] = memcpy(p, states.items[i], n);
+		p += n;
+	}
+	s->states = (cprom_strings){items, states.count};
+	return true;
+}
+
+/* Is a series of the type one word that is stored into? */
+static bool
+is_word(uint32_t type)
+{
+	return type == CPROM_TYPE_GAUGE || type == CPROM_TYPE_INFO || type == CPROM_TYPE_STATESET;
 }
 
 static uint32_t
@@ -131,6 +195,9 @@ drop_parts(struct shape *s)
 
 	cpromi_region_free(r, (void *)s->bounds, bounds_bytes(s->count));
 	cpromi_region_free(r, (void *)s->texts, 2 * bound_lines(s) * sizeof(*s->texts));
+	cpromi_region_free(r, (void *)s->buckets.keys, s->buckets.bytes);
+	if (s->states.count > 0)
+		cpromi_region_free(r, (void *)s->states.items, states_bytes(s->states));
 	cpromi_region_free(r, s->none, NONE_BYTES);
 	cpromi_region_free(r, s, sizeof(*s));
 }
@@ -150,16 +217,17 @@ make(const struct shape_home *home, const struct shape_key *key)
 	s->parts = key->mode != CPROM_GAUGE_MOST_RECENT && home->region->shared;
 	s->snapshot = snapshot_of(key);
 	s->run = run_of(s, key);
+	s->flags = key->flags;
 	s->slices = key->slices;
 	s->slice_ns = key->slice_ns;
 	s->native = key->native;
 	s->planes = 1;
 	if (key->type == CPROM_TYPE_COUNTER || (key->type == CPROM_TYPE_SUMMARY && key->slices > 0))
 		s->planes = 2;
-	s->has_lanes = key->type != CPROM_TYPE_GAUGE || s->parts;
+	s->has_lanes = !is_word(key->type) || s->parts;
 	s->used_lanes = s->parts ? &s->lanes->used_places : &s->lanes->used;
 	s->none = cpromi_region_alloc(s->region, NONE_BYTES);
-	if (copy_bounds(s, key) && s->none != NULL) {
+	if (copy_bounds(s, key) && copy_states(s, key->states) && s->none != NULL) {
 		s->none->shape = s;
 		return s;
 	}
@@ -361,13 +429,13 @@ cpromi_shape_give(struct handle *h)
 		cpromi_stack_push(s->region, &s->free, h);
 		return;
 	}
-	for (unsigned cell = 0; s->type == CPROM_TYPE_GAUGE && cell < s->run; cell++)
+	for (unsigned cell = 0; is_word(s->type) && cell < s->run; cell++)
 		store_zero(h, 0, cell);
 	if (s->snapshot)
 		store_zero(h, 0, 1);
 	if (s->type == CPROM_TYPE_COUNTER)
 		store_zero(h, 1, 0);
-	if (s->type != CPROM_TYPE_GAUGE)
+	if (!is_word(s->type))
 		for (unsigned cell = s->snapshot ? 2 : 0; cell < s->run; cell++)
 			fold_to_zero(h, cell);
 	cpromi_stack_push(s->region, &s->free, h);

@@ -2,7 +2,7 @@
 /*
  * shape: what series of one kind have in common, and where their cells are.
  *
- * A shape is a type with its bucket bounds (or quantiles and window). Equal
+ * A shape is a type with its bucket bounds (or quantiles and window, or states). Equal
  * definitions share one shape; shapes are never freed. A series of a shape owns
  * a run of consecutive cells in a chunk, in each lane, for ever: series and cells
  * are used again together, by another series of the same shape. So a handle that
@@ -18,6 +18,7 @@
  *      never is one (lane.h).
  *  S3  A handle but for its link never changes once the series is made.
  *
+ * Gauges, infos and statesets are one word in lane 0, which any thread stores into.
  * A counter has two planes: whole numbers, and fractions as doubles. A summary
  * with quantiles has a second one whose lane 0 holds the roots of its sketches. A native
  * histogram has no block but in lane 0, whose one cell points to its record (record.h).
@@ -25,6 +26,7 @@
 #ifndef CPROMI_SHAPE_H
 #define CPROMI_SHAPE_H
 
+#include "bucket.h"
 #include "lane.h"
 
 #include <cprom.h>
@@ -34,7 +36,6 @@
 /* Types beyond those that a page knows. */
 enum { CPROMI_TYPE_COLLECTOR = 100, CPROMI_TYPE_LEAF, CPROMI_TYPE_RECORD };
 
-#define BOUNDS_AT_ONCE 4   /* are compared: histogram.c */
 #define GAUGE_PART_CELLS 4 /* of a process: part.h */
 
 enum handle_kind {
@@ -42,7 +43,8 @@ enum handle_kind {
 	HANDLE_FAMILY,
 	HANDLE_PARTS,  /* a gauge that is one: part.h */
 	HANDLE_NATIVE, /* a histogram that has a record: record.h */
-	HANDLE_RECORD
+	HANDLE_RECORD,
+	HANDLE_TEXT /* what an info says, once it is retired: series.h */
 };
 
 /* What every public metric handle points to: a series, or the family that has labels. */
@@ -84,8 +86,9 @@ struct shape {
 	uint32_t planes;
 	atomic_u32 fractions; /* of a counter: plane 1 may hold other than 0 */
 	uint32_t mode;        /* of a gauge: enum cprom_multiprocess_mode */
+	bool flags;           /* of a stateset: any number of states is on, not one */
 	bool parts;           /* lanes are the processes' (part.h), not the threads' */
-	bool has_lanes;       /* a gauge without parts has lane 0 alone */
+	bool has_lanes;       /* what is one word and has no parts has lane 0 alone */
 	uint32_t snapshot;    /* cells of one: see cpromi_snapshot(); 0: none */
 	atomic_u64 free;      /* stack of series */
 	atomic_u64 spare;     /* stack of chunks that lost the race to be the next one */
@@ -99,9 +102,11 @@ struct shape {
 	struct shape *record;           /* of a native histogram */
 	struct shape *leaf;             /* of a summary's sketch, or a record */
 	size_t count;                   /* bounds */
-	const double *bounds;           /* behind the last one are BOUNDS_AT_ONCE of +Inf */
+	const double *bounds;           /* or quantiles */
+	struct bucket_table buckets;    /* of a histogram: how bounds are searched */
 	const struct bound_text *texts; /* count of them, and for a histogram le="+Inf" */
 	const struct bound_text *canonical; /* as many */
+	cprom_strings states;               /* of a stateset: their names */
 };
 
 struct chunk {
@@ -135,6 +140,8 @@ struct shape_key {
 	uint64_t slice_ns;
 	struct native_limits native;
 	cprom_doubles bounds;
+	cprom_strings states;
+	bool flags;
 };
 
 /* The registry's own parts that a new shape refers to. */
@@ -354,6 +361,7 @@ enum drop_reason {
 	DROP_INFINITE,
 	DROP_NOT_A_SERIES,
 	DROP_NO_MEMORY,
+	DROP_NO_STATE,
 	DROP_REASONS
 };
 

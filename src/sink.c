@@ -12,6 +12,7 @@
 #include "name.h"
 #include "openmetrics.h"
 #include "protobuf.h"
+#include "stateset.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -94,13 +95,13 @@ view_of(const cprom_sink *out)
 	struct family_view v = {
 		.name = out->head.bytes,
 		.name_length = strlen(out->head.bytes),
-		.unit = "",
 		.type = out->type,
 		.clashes = out->clashes,
 	};
 
 	v.help = v.name + v.name_length + 1;
 	v.help_length = strlen(v.help);
+	v.unit = v.help + v.help_length + 1;
 	return v;
 }
 
@@ -118,16 +119,31 @@ forget_sets(cprom_sink *out)
 	}
 }
 
-static int
-check_family(cprom_sink *out, cprom_type type, const char *name, const char *help)
+static bool
+unit_valid(const cprom_family_options *o)
 {
-	if (type < CPROM_TYPE_COUNTER || type > CPROM_TYPE_UNTYPED)
+	return o->unit == NULL || *o->unit == '\0' ||
+	       (o->type != CPROM_TYPE_INFO && o->type != CPROM_TYPE_STATESET &&
+		cpromi_metric_name_valid(o->unit));
+}
+
+static int
+check_family(cprom_sink *out, const cprom_family_options *o)
+{
+	cprom_type type = o->type;
+	const char *name = o->name, *help = o->help;
+
+	if (type < CPROM_TYPE_COUNTER || type > CPROM_TYPE_GAUGE_HISTOGRAM)
 		cpromi_fail(EINVAL, "%d is not a type", (int)type);
 	else if (!cpromi_metric_name_valid(name))
 		cpromi_fail(EINVAL, "\"%s\" is not a metric name", name == NULL ? "(null)" : name);
 	else if (help == NULL || !cpromi_utf8_valid(help, strlen(help)))
 		cpromi_fail(EINVAL, "%s: the help text is %s", name,
 			    help == NULL ? "missing" : "not UTF-8");
+	else if (!unit_valid(o))
+		cpromi_fail(EINVAL, "%s: \"%s\" is not a unit of its type", name, o->unit);
+	else if (type == CPROM_TYPE_STATESET && !cpromi_label_name_valid(name))
+		cpromi_fail(EINVAL, "%s: a stateset is called as one of its labels is", name);
 	else if (is_registered(out->registry, type, name) || is_emitted(out->names, type, name) ||
 		 !may_stand(out, type, name)) {
 		cpromi_fail(EEXIST, "%s is in the page already", name);
@@ -151,28 +167,37 @@ end_family(cprom_sink *out)
 	out->open = false;
 }
 
-int
-cprom_sink_family(cprom_sink *out, cprom_type type, const char *name, const char *help)
+static bool
+add_string(struct buffer *b, const char *text)
 {
-	char tag = (char)type;
-	struct family_view view;
+	return cpromi_buffer_add(b, text, strlen(text) + 1);
+}
 
-	if (out == NULL)
-		return cpromi_fail(EINVAL, "the sink is NULL");
+int
+cprom_sink_begin(cprom_sink *out, const cprom_family_options *from)
+{
+	cprom_family_options o = {0};
+	struct family_view view;
+	char tag;
+
+	if (out == NULL || from == NULL || from->size < offsetof(cprom_family_options, unit) ||
+	    from->size > 4096)
+		return cpromi_fail(EINVAL, "a family needs a sink and the size of its options");
+	memcpy(&o, from, from->size < sizeof(o) ? from->size : sizeof(o));
 	end_family(out);
 	out->shown = false;
-	out->type = type;
+	out->type = o.type;
 	out->head.length = 0;
 	out->labels.length = 0;
 	forget_sets(out);
-	if (check_family(out, type, name, help) == -1)
+	if (check_family(out, &o) == -1)
 		return -1;
-	out->open = cpromi_buffer_add(&out->head, name, strlen(name) + 1) &&
-		    cpromi_buffer_add(&out->head, help, strlen(help) + 1) &&
-		    cpromi_buffer_add(out->names, &tag, 1) &&
-		    cpromi_buffer_add(out->names, name, strlen(name) + 1);
+	tag = (char)o.type;
+	out->open = add_string(&out->head, o.name) && add_string(&out->head, o.help) &&
+		    add_string(&out->head, o.unit == NULL ? "" : o.unit) &&
+		    cpromi_buffer_add(out->names, &tag, 1) && add_string(out->names, o.name);
 	if (!out->open)
-		return cpromi_fail(ENOMEM, "%s: no memory for it in this scrape", name);
+		return cpromi_fail(ENOMEM, "%s: no memory for it in this scrape", o.name);
 	view = view_of(out);
 	cpromi_naming_set(&out->naming, &view, out->format);
 	out->family_start = out->spool->length;
@@ -181,15 +206,28 @@ cprom_sink_family(cprom_sink *out, cprom_type type, const char *name, const char
 
 /* ---- labels ---------------------------------------------------------------- */
 
+/* The label that tells the lines of one sample apart. */
+static const char *
+own_label(const cprom_sink *out)
+{
+	switch (out->type) {
+	case CPROM_TYPE_HISTOGRAM:
+	case CPROM_TYPE_GAUGE_HISTOGRAM:
+		return "le";
+	case CPROM_TYPE_SUMMARY:
+		return "quantile";
+	case CPROM_TYPE_STATESET:
+		return out->head.bytes;
+	default:
+		return "__name__";
+	}
+}
+
 static bool
 label_valid(const cprom_sink *out, const char *name, const char *value)
 {
-	const char *reserved = out->type == CPROM_TYPE_HISTOGRAM ? "le"
-			       : out->type == CPROM_TYPE_SUMMARY ? "quantile"
-								 : "__name__";
-
 	return cpromi_label_name_valid(name) && strncmp(name, "__", 2) != 0 &&
-	       strcmp(name, reserved) != 0 && value != NULL &&
+	       strcmp(name, own_label(out)) != 0 && value != NULL &&
 	       cpromi_utf8_valid(value, strlen(value));
 }
 
@@ -397,6 +435,8 @@ sample_count(const cprom_sink *out, const cprom_sample *s)
 		return s->bounds.count + 3; /* +Inf, sum, count */
 	case CPROM_TYPE_SUMMARY:
 		return s->quantiles.count + 2;
+	case CPROM_TYPE_STATESET:
+		return s->states.count;
 	default:
 		return 1;
 	}
@@ -409,7 +449,7 @@ copy_values(const cprom_sink *out, const cprom_sample *s, size_t count, double *
 	uint64_t total = 0;
 
 	if (count == 1) {
-		values[0] = s->value;
+		values[0] = out->type == CPROM_TYPE_INFO ? 1 : s->value;
 		return;
 	}
 	for (size_t i = 0; i < count - 2; i++) {
@@ -432,6 +472,35 @@ spell_bounds(const cprom_sink *out, const struct samples *r, size_t count, struc
 				   out->naming.openmetrics);
 }
 
+/* As read_sample(). */
+static bool
+read_states(cprom_sink *out, const cprom_sample *s, struct samples *r)
+{
+	size_t count = s->states.count;
+	struct lead *leads;
+	double *values;
+
+	out->scratch.length = 0;
+	values = (double *)cpromi_buffer_room(
+		&out->scratch, count * (sizeof(double) + sizeof(struct lead)) +
+				       cpromi_states_bytes(out->head.bytes, s->states));
+	if (values == NULL)
+		return false;
+	leads = (struct lead *)(values + count);
+	cpromi_states_put((char *)(leads + count), out->head.bytes, s->states, leads);
+	for (size_t i = 0; i < count; i++)
+		values[i] = (double)(s->on >> i & 1);
+	*r = (struct samples){
+		.type = out->type,
+		.count = count,
+		.told_apart = count,
+		.values = values,
+		.states = leads,
+		.timestamp_ms = s->timestamp_ms,
+	};
+	return true;
+}
+
 /* In the scratch memory of the sink; false without memory. */
 static bool
 read_sample(cprom_sink *out, const cprom_sample *s, struct samples *r)
@@ -440,6 +509,8 @@ read_sample(cprom_sink *out, const cprom_sample *s, struct samples *r)
 	cprom_doubles bounds = out->type == CPROM_TYPE_SUMMARY ? s->quantiles : s->bounds;
 	double *values;
 
+	if (out->type == CPROM_TYPE_STATESET)
+		return read_states(out, s, r);
 	out->scratch.length = 0;
 	values = (double *)cpromi_buffer_room(&out->scratch,
 					      count * (sizeof(double) + sizeof(struct bound_text)));
@@ -453,6 +524,7 @@ read_sample(cprom_sink *out, const cprom_sample *s, struct samples *r)
 		.bounds = bounds.items,
 		.extras = (struct bound_text *)(values + count),
 		.timestamp_ms = s->timestamp_ms,
+		.created_ms = s->created_ms,
 	};
 	copy_values(out, s, count, values);
 	spell_bounds(out, r, bounds.count, (struct bound_text *)(values + count));
@@ -487,9 +559,10 @@ show_sample(cprom_sink *out, struct samples *r)
 	if (out->naming.openmetrics)
 		cpromi_openmetrics_trim(r);
 	cpromi_text_begin(&l, &out->naming, r);
-	p = cpromi_buffer_room(out->spool, r->count * cpromi_text_sample_bound(&l, r));
+	p = cpromi_buffer_room(out->spool, cpromi_text_samples_bound(&l, r));
 	if (p != NULL)
-		out->spool->length = (size_t)(cpromi_text_samples(p, &l, r) - out->spool->bytes);
+		out->spool->length = (size_t)(cpromi_text_samples(p, &l, &out->naming, r) -
+					      out->spool->bytes);
 }
 
 /* Takes s->bounds by copy: a last +Inf is taken off. */
@@ -498,11 +571,15 @@ check_sample(const cprom_sink *out, cprom_sample *s)
 {
 	const char *name = out->head.bytes;
 
-	if (s->timestamp_ms < 0)
+	if (s->timestamp_ms < 0 || s->created_ms < 0)
 		return cpromi_fail(EINVAL, "%s: a time before 1970 cannot be written", name);
 	if (out->type == CPROM_TYPE_COUNTER && !(s->value >= 0))
 		return cpromi_fail(EINVAL, "%s: a counter is not below 0, nor NaN", name);
-	if (out->type == CPROM_TYPE_HISTOGRAM) {
+	if (out->type == CPROM_TYPE_STATESET && cpromi_states_check(name, s->states) == -1)
+		return -1;
+	if (out->type == CPROM_TYPE_STATESET && s->states.count < 64 && s->on >> s->states.count)
+		return cpromi_fail(EINVAL, "%s: a state is on that is not there", name);
+	if (out->type == CPROM_TYPE_HISTOGRAM || out->type == CPROM_TYPE_GAUGE_HISTOGRAM) {
 		if (s->counts == NULL)
 			return cpromi_fail(EINVAL, "%s: the histogram has no counts", name);
 		if (s->bounds.count > 0 && cpromi_bounds_check(name, &s->bounds) == -1)

@@ -31,7 +31,7 @@ struct cprom_sink {
 	cprom_type type;
 	bool open;          /* it is valid: samples are taken */
 	bool shown;         /* its head is in the spool */
-	struct buffer head; /* name, NUL, help, NUL */
+	struct buffer head; /* name, NUL, help, NUL, unit, NUL */
 	struct naming naming;
 	bool clashes;          /* as in struct family */
 	struct buffer scratch; /* values and bounds of a sample */

@@ -53,13 +53,10 @@ put_value(char *p, bool braces, double value)
 	return p + cpromi_double_text(value, p);
 }
 
-/* Milliseconds, or seconds with as many places as it takes. */
-static NOINLINE char *
-put_timestamp(char *p, int64_t ms, bool seconds)
+/* As seconds, without an exponent, which would cost places. */
+static char *
+put_seconds(char *p, int64_t ms)
 {
-	*p++ = ' ';
-	if (!seconds)
-		return p + cpromi_i64_text(ms, p);
 	p += cpromi_i64_text(ms / 1000, p);
 	if (ms % 1000 == 0)
 		return p;
@@ -67,6 +64,13 @@ put_timestamp(char *p, int64_t ms, bool seconds)
 	for (int64_t left = ms % 1000 * 10, unit = 1000; unit > 1; unit /= 10, left %= unit * 10)
 		*p++ = (char)('0' + left / unit);
 	return p;
+}
+
+static NOINLINE char *
+put_timestamp(char *p, int64_t ms, bool seconds)
+{
+	*p++ = ' ';
+	return seconds ? put_seconds(p, ms) : p + cpromi_i64_text(ms, p);
 }
 
 static NOINLINE char *
@@ -167,6 +171,14 @@ cpromi_text_sample_bound(const struct text_line *l, const struct samples *s)
 	       (l->exemplars == NULL ? 0 : sizeof(struct exemplar) + 2 * CPROMI_NUMBER_MAX);
 }
 
+size_t
+cpromi_text_samples_bound(const struct text_line *l, const struct samples *s)
+{
+	size_t lines = s->count + (s->created_ms != 0);
+
+	return lines * (cpromi_text_sample_bound(l, s) + sizeof("_created"));
+}
+
 /* pid="1234"; those that have no place of their own (part.h) are together "overflow". */
 static void
 spell_pid(struct bound_text *t, uint32_t pid)
@@ -237,8 +249,25 @@ put_with_exemplars(char *p, struct text_line *l, const struct samples *s,
 	return p;
 }
 
+/* When the series began: behind its other samples, for readers look no further. */
+static NOINLINE char *
+put_created(char *p, const struct text_line *samples, const struct naming *n, int64_t ms)
+{
+	struct text_line l = *samples;
+
+	l.name_length = n->family_length;
+	l.suffix = "_created";
+	l.suffix_length = strlen(l.suffix);
+	p = put_front(p, &l, false);
+	if (l.labels_length > 0)
+		*p++ = '}';
+	*p++ = ' ';
+	return end_line(put_seconds(p, ms), &l);
+}
+
 char *
-cpromi_text_samples(char *p, struct text_line *l, const struct samples *s)
+cpromi_text_samples(char *p, struct text_line *l, const struct naming *naming,
+		    const struct samples *s)
 {
 	const struct bound_text *extras;
 	struct bound_text pid;
@@ -253,5 +282,7 @@ cpromi_text_samples(char *p, struct text_line *l, const struct samples *s)
 		else
 			p = cpromi_text_lines(p, l, s->values + i, extras, n);
 	}
+	if (UNLIKELY(s->created_ms != 0) && naming->shows_created)
+		p = put_created(p, l, naming, s->created_ms);
 	return p;
 }

@@ -67,7 +67,10 @@ cpromi_text_value_bound(const struct naming *n, const struct text *labels)
 /* A line of the series, but for what differs from line to line. */
 void cpromi_text_begin(struct text_line *l, const struct naming *n, const struct samples *s);
 
-/* What each of its lines takes at most. */
+/* What all of its lines take at most. */
+size_t cpromi_text_samples_bound(const struct text_line *l, const struct samples *s);
+
+/* What each of them takes, but "_created". */
 size_t cpromi_text_sample_bound(const struct text_line *l, const struct samples *s);
 
 /*
@@ -78,7 +81,8 @@ size_t cpromi_text_sample_bound(const struct text_line *l, const struct samples 
 size_t cpromi_text_alike(struct text_line *l, const struct samples *s, size_t i,
 			 const struct bound_text **extras, struct bound_text *pid);
 
-/* All lines of the series, at most as many as s->count of the bound above. */
-char *cpromi_text_samples(char *p, struct text_line *l, const struct samples *s);
+/* All lines of the series. */
+char *cpromi_text_samples(char *p, struct text_line *l, const struct naming *n,
+			  const struct samples *s);
 
 #endif

@@ -27,6 +27,8 @@ CPROM_COUNTER(jobs, "jobs_done_total", "Jobs finished.", .labels = CPROM_LABELS(
 static CPROM_HISTOGRAM(latency, "job_seconds", "Time.", .buckets = CPROM_BUCKETS(0.1, 1, 10));
 CPROM_GAUGE(level, "level", "Level.");
 CPROM_SUMMARY(sizes, "sizes_bytes", "Sizes.", .quantiles = CPROM_QUANTILES(0.5, 0.99));
+CPROM_INFO(build, "build", "Build.");
+static CPROM_STATESET(mode, "mode", "Mode.", .states = CPROM_STATES("idle", "busy"));
 
 int main(void)
 {
@@ -38,6 +40,8 @@ int main(void)
 	}
 	CPROM_TIME_SCOPE(sizes);
 	cprom_gauge_set(level, 1);
+	cprom_info_set(build, "version", "1.2");
+	cprom_stateset_set(mode, 1);
 	cprom_remove(jobs, "odd");
 	cprom_remove_matching(jobs, "queue", "even");
 	cprom_clear(jobs);

@@ -8,14 +8,17 @@
 unit_tests = \
 	tests/test_address \
 	tests/test_bounds \
+	tests/test_bucket \
 	tests/test_buffer \
 	tests/test_build_info \
 	tests/test_clock \
 	tests/test_collector \
 	tests/test_collision \
 	tests/test_counter \
+	tests/test_crc32 \
 	tests/test_default \
 	tests/test_definition \
+	tests/test_deflate \
 	tests/test_dump \
 	tests/test_epoch \
 	tests/test_error \
@@ -29,7 +32,9 @@ unit_tests = \
 	tests/test_histogram \
 	tests/test_hostile \
 	tests/test_http_parse \
+	tests/test_huffman \
 	tests/test_index \
+	tests/test_info \
 	tests/test_instrument \
 	tests/test_kinship \
 	tests/test_label_text \
@@ -55,6 +60,7 @@ unit_tests = \
 	tests/test_signals \
 	tests/test_sink \
 	tests/test_sketch \
+	tests/test_stateset \
 	tests/test_summary \
 	tests/test_table \
 	tests/test_text \
@@ -63,6 +69,7 @@ unit_tests = \
 	tests/test_timer
 
 house_tests = \
+	tests/house_crc32_table.sh \
 	tests/house_doors.sh \
 	tests/house_floors.sh \
 	tests/house_headers.sh \
@@ -75,10 +82,12 @@ house_tests = \
 e2e_tests = \
 	tests/churn.sh \
 	tests/e2e_example.sh \
+	tests/e2e_formats.sh \
+	tests/e2e_gzip.sh \
 	tests/e2e_install.sh \
 	tests/e2e_prefork.sh \
 	tests/e2e_prometheus.sh \
-	tests/e2e_protobuf.sh \
+	tests/formats.sh \
 	tests/page_judges.sh \
 	tests/prefork.sh \
 	tests/protobuf_judges.sh \
@@ -90,10 +99,15 @@ explore_tests = tests/explore.sh
 
 # Included, read or run by the tests above.
 test_helpers = \
+	tests/accept_proxy.py \
+	tests/check_formats.py \
 	tests/check_page.py \
 	tests/check_protobuf.py \
 	tests/common.sh \
+	tests/compare_jobs.py \
+	tests/decode_values.h \
 	tests/expect.h \
+	tests/gen_crc32_table.py \
 	tests/gen_number_table.py \
 	tests/heap.h \
 	tests/long_run.h \
@@ -105,10 +119,11 @@ test_helpers = \
 # Programs that scripts or check-long run; they use no cmocka.
 helper_programs = \
 	tests/churn \
+	tests/format_daemon \
 	tests/pages \
 	tests/prefork \
+	tests/random_registries \
 	tests/scrape_memory \
-	tests/served \
 	tests/stress
 
 plain_tests =
@@ -126,6 +141,12 @@ tests_test_cplusplus_SOURCES = tests/test_cplusplus.cc
 # Static: the private cpromi_ functions are within reach of the tests.
 AM_DEFAULT_SOURCE_EXT = .c
 LDADD = libcprom.la -lm $(CMOCKA_LIBS)
+
+# The judge of what is compressed.
+tests_test_deflate_LDADD = $(LDADD) $(ZLIB_LIBS)
+tests_test_deflate_CPPFLAGS = $(AM_CPPFLAGS) -DHAVE_ZLIB=$(HAVE_ZLIB)
+tests_test_server_LDADD = $(LDADD) $(ZLIB_LIBS)
+tests_test_server_CPPFLAGS = $(AM_CPPFLAGS) -DHAVE_ZLIB=$(HAVE_ZLIB)
 
 # With tests/heap.h between the library and malloc.
 heap_ldflags = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
@@ -181,12 +202,13 @@ check-long: check tests/sweep_number
 	./tests/prefork 180 64
 	./tests/prefork 60 4
 	./tests/churn 50000000
+	FORMATS=10000 $(MAKE) $(AM_MAKEFLAGS) check TESTS=tests/formats.sh
 	EXPLORE=long $(MAKE) $(AM_MAKEFLAGS) check-explore TEST_TIMEOUT=3600
 
 # The style that .clang-format describes; what macros take part in is laid out by hand.
 lint:
 	cd $(srcdir) && $(CLANG_FORMAT) --dry-run -Werror src/*.[ch] tests/*.[ch] tests/explore/*.[ch] \
-		tests/bench/*.[ch] tests/bench/*.cc tests/bench/peers/*.cc
+		tests/fuzz/*.c tests/bench/*.[ch] tests/bench/*.cc tests/bench/peers/*.cc
 
 .PHONY: check-unit check-run check-house check-e2e check-long lint
 

@@ -31,6 +31,19 @@ assert_page(cprom_registry *r, const char *expected)
 	free(page);
 }
 
+/* The same for a reader that accepts OpenMetrics. */
+__attribute__((unused)) static void
+assert_openmetrics_page(cprom_registry *r, const char *expected)
+{
+	size_t length;
+	char *page = cprom_render(r, "application/openmetrics-text;version=1.0.0", &length);
+
+	assert_non_null(page);
+	assert_string_equal(page, expected);
+	assert_int_equal(length, strlen(expected));
+	free(page);
+}
+
 /* What is left of the scrape, in pieces of at most n bytes, as a string; free() it. */
 __attribute__((unused)) static char *
 read_rest(cprom_scrape *s, size_t n)

@@ -34,6 +34,11 @@ static CPROM_SUMMARY(file_summary, "file_summary_seconds", "S.", [](auto &o) {
 	o.quantiles = CPROM_QUANTILES(0.5, 0.99);
 	o.max_age = 60;
 });
+CPROM_INFO(file_info, "file_build", "I.");
+static CPROM_STATESET(file_stateset, "file_mode", "M.", [](auto &o) {
+	o.labels = CPROM_LABELS("unit");
+	o.states = CPROM_STATES("idle", "busy");
+});
 CPROM_INSTRUMENT(file_instrument, "file_work", "W.");
 static CPROM_INSTRUMENT(file_instrument_by_kind, "file_work_by_kind", "W.",
 			[](auto &o) { o.labels = CPROM_LABELS("kind"); });
@@ -95,6 +100,26 @@ metrics_are_made_with_options()
 }
 
 static void
+infos_and_statesets_say_what_is_on()
+{
+	cprom_info *info = cprom_info_new("build", "I.", here, [](auto &o) { o.labels = CPROM_LABELS("of"); });
+	cprom_stateset *mode = cprom_stateset_new("mode", "M.", here, [](auto &o) {
+		o.states = CPROM_STATES("off", "on");
+	});
+
+	CHECK(info && mode && file_info && file_stateset);
+	CHECK(cprom_info_set(file_info, "version", "1.2", "commit", "a") == 0);
+	CHECK(cprom_info_set(cprom_labels(info, "x"), "version", "1.2") == 0);
+	CHECK(page_has("build_info{of=\"x\",version=\"1.2\"} 1\n"));
+	cprom_stateset_set(mode, 1);
+	CHECK(page_has("mode{mode=\"off\"} 0\nmode{mode=\"on\"} 1\n"));
+	CHECK(cprom_stateset_set_name(cprom_labels(file_stateset, "a"), "busy") == 0);
+	CHECK(cprom_stateset_value(cprom_labels(file_stateset, "a")) == 2);
+	CHECK(cprom_remove(file_stateset, "a") == 0 && cprom_clear(info) == 0);
+	CHECK(cprom_unregister(info) == 0 && cprom_unregister(file_stateset) == 0);
+}
+
+static void
 file_scope_metrics_are_there()
 {
 	CHECK(file_counter && file_gauge && file_histogram && file_summary);
@@ -128,6 +153,8 @@ collect(cprom_sink *out, void *arg)
 	cprom_sink_family(out, CPROM_TYPE_GAUGE, "collected", "By a collector.");
 	cprom_sink_sample(out, *static_cast<double *>(arg),
 			  [](auto &s) { s.labels = CPROM_LABELS("a", "b"); });
+	cprom_sink_family(out, CPROM_TYPE_GAUGE, "collected_bytes", "With a unit.",
+			  [](auto &f) { f.unit = "bytes"; });
 }
 
 static void
@@ -288,6 +315,31 @@ arguments_are_evaluated_once()
 	CHECK(observed() == 2);
 }
 
+/* ---- exemplars ------------------------------------------------------------ */
+
+static void
+exemplars_take_arrays_and_constants_and_a_lambda_is_a_hook()
+{
+	const std::string id = "17";
+	const char *const items[] = {"trace_id", id.c_str()};
+
+	cprom_counter_add_exemplar(counter, 1, CPROM_LABELS("trace_id", "0"));
+	cprom_histogram_observe_exemplar(histogram, 0.5, {items, 2});
+	CHECK(cprom_exemplar_hook(
+		      [](cprom_exemplar *e) {
+			      cprom_exemplar_labels(e, CPROM_LABELS("span_id", "of the hook"));
+		      },
+		      0) == 0);
+	cprom_histogram_observe(histogram, 5);
+	CHECK(cprom_exemplar_hook(nullptr, 0) == 0);
+	char *page = cprom_render(registry, "application/openmetrics-text;version=1.0.0", nullptr);
+	CHECK(page != nullptr && std::strstr(page, "# {trace_id=\"0\"} 1") != nullptr);
+	CHECK(page != nullptr && std::strstr(page, "# {trace_id=\"17\"} 0.5") != nullptr);
+	CHECK(page != nullptr && std::strstr(page, "# {span_id=\"of the hook\"} 5") != nullptr);
+	std::free(page);
+	CHECK(observed() == 2);
+}
+
 /* ---- decorators ---------------------------------------------------------- */
 
 int timed(int x);
@@ -432,6 +484,7 @@ int
 main()
 {
 	metrics_are_made_with_options();
+	infos_and_statesets_say_what_is_on();
 	file_scope_metrics_are_there();
 	labels_remove_and_clear();
 	collectors_emit_samples();
@@ -440,6 +493,7 @@ main()
 	blocks_are_timed_on_every_way_out();
 	scopes_end_on_every_way_out();
 	arguments_are_evaluated_once();
+	exemplars_take_arrays_and_constants_and_a_lambda_is_a_hook();
 	decorated_functions_are_timed();
 	instrumented_functions_are_counted();
 	an_exception_is_an_error();

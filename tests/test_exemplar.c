@@ -140,6 +140,42 @@ children_have_their_own(void **state)
 	assert_exemplar(b, 0, 2, "id=\"of b\"");
 }
 
+/* Their cells are elsewhere: the slots of one must not be those of its neighbour. */
+static void
+native_histograms_have_one_for_each_classic_bucket(void **state)
+{
+	cprom_histogram *parent = cprom_histogram_new(
+		"n", "N.", .registry = registry, .labels = CPROM_LABELS("who"),
+		.buckets = CPROM_BUCKETS(1, 2), .native = CPROM_NATIVE(.growth = 1.1));
+	cprom_histogram *only = cprom_histogram_new("o", "O.", .registry = registry,
+						    .native = CPROM_NATIVE(.growth = 1.1));
+	cprom_histogram *a = cprom_labels(parent, "a"), *b = cprom_labels(parent, "b");
+	cprom_histogram *both[] = {a, b};
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++)
+		for (unsigned k = 0; k < 3; k++) {
+			char id[8];
+
+			snprintf(id, sizeof(id), "%u", i);
+			cprom_histogram_observe_exemplar(both[i], k + 0.5, CPROM_LABELS("id", id));
+		}
+	for (unsigned k = 0; k < 3; k++) {
+		assert_exemplar(a, k, k + 0.5, "id=\"0\"");
+		assert_exemplar(b, k, k + 0.5, "id=\"1\"");
+	}
+	assert_none(only, 0);
+	cprom_histogram_observe_exemplar(only, 7, CPROM_LABELS("id", "o"));
+	assert_exemplar(only, 0, 7, "id=\"o\"");
+	assert_int_equal(cprom_remove(parent, "a"), 0);
+	cpromi_epoch_reclaim(&registry->epoch);
+	a = cprom_labels(parent, "c");
+	for (unsigned k = 0; k < 3; k++) {
+		assert_none(a, k);
+		assert_exemplar(b, k, k + 0.5, "id=\"1\"");
+	}
+}
+
 static void
 values_are_escaped(void **state)
 {
@@ -539,10 +575,11 @@ start_writer(unsigned first)
 	pid_t pid = fork();
 
 	assert_int_not_equal(pid, -1);
-	if (pid == 0)
+	if (pid == 0) {
 		alarm(60); /* should the test fail */
-	for (unsigned i = first; pid == 0; i++)
-		observe_number(i);
+		for (unsigned i = first;; i++)
+			observe_number(i);
+	}
 	return pid;
 }
 
@@ -623,13 +660,11 @@ give_nothing(cprom_exemplar *e)
 	calls++;
 }
 
-/* Updates what it is called for, and more. */
 static void
-update_in_hook(cprom_exemplar *e)
+observe_in_hook(cprom_exemplar *e)
 {
 	calls++;
 	cprom_histogram_observe(histogram, 1.5);
-	cprom_counter_inc(counter);
 	cprom_exemplar_labels(e, CPROM_LABELS("n", "1"));
 }
 
@@ -641,7 +676,7 @@ set_hook(void (*hook)(cprom_exemplar *e), double interval)
 }
 
 static void
-a_hook_gives_plain_updates_theirs(void **state)
+a_hook_gives_plain_observations_theirs(void **state)
 {
 	(void)state;
 	cprom_histogram_observe(histogram, 1);
@@ -650,21 +685,20 @@ a_hook_gives_plain_updates_theirs(void **state)
 	cprom_histogram_observe_many(histogram, 1.5, 10);
 	cprom_histogram_observe(histogram, (double)NAN);
 	cprom_counter_inc(counter);
-	assert_exemplar(counter, 0, 1, "span_id=\"7\"");
-	cprom_counter_add(counter, 0.25);
-	cprom_counter_add(counter, -1);
-	assert_int_equal(calls, 4);
-	assert_exemplar(histogram, 0, 0.5, "span_id=\"7\"");
+	assert_int_equal(calls, 2);
+	CPROM_TIME (histogram) {
+	}
+	assert_int_equal(calls, 3);
+	cprom_histogram_observe(histogram, 0.75);
+	assert_exemplar(histogram, 0, 0.75, "span_id=\"7\"");
 	assert_exemplar(histogram, 1, 1.5, "span_id=\"7\"");
 	assert_none(histogram, 2);
-	assert_exemplar(counter, 0, 0.25, "span_id=\"7\"");
+	assert_none(counter, 0);
 	assert_int_equal(set_hook(NULL, 0), 0);
-	cprom_histogram_observe(histogram, 0.75);
-	cprom_counter_inc(counter);
+	cprom_histogram_observe(histogram, 0.25);
 	assert_int_equal(calls, 0);
-	assert_exemplar(histogram, 0, 0.5, "span_id=\"7\"");
-	assert_int_equal(cprom_histogram_count(histogram), 13);
-	assert_double(cprom_counter_value(counter), 2.25);
+	assert_exemplar(histogram, 0, 0.75, "span_id=\"7\"");
+	assert_int_equal(cprom_histogram_count(histogram), 15);
 }
 
 static void
@@ -677,14 +711,13 @@ a_bucket_asks_for_one_per_interval(void **state)
 	for (int i = 0; i < 1000; i++) {
 		cprom_histogram_observe(histogram, 0.5);
 		cprom_histogram_observe(histogram, 5);
-		cprom_counter_inc(counter);
 	}
-	assert_int_equal(calls, 3);
+	assert_int_equal(calls, 2);
 	assert_int_equal(set_hook(give_span, 0.01), 0);
 	nanosleep(&a_while, NULL);
-	cprom_counter_add(counter, 2);
+	cprom_histogram_observe(histogram, 0.25);
 	assert_int_equal(calls, 1);
-	assert_exemplar(counter, 0, 2, "span_id=\"7\"");
+	assert_exemplar(histogram, 0, 0.25, "span_id=\"7\"");
 }
 
 static void
@@ -692,33 +725,39 @@ one_with_labels_of_its_own_counts_for_the_interval(void **state)
 {
 	(void)state;
 	assert_int_equal(set_hook(give_span, 1000), 0);
-	cprom_counter_add_exemplar(counter, 1, CPROM_LABELS("mine", "1"));
-	cprom_counter_inc(counter);
+	cprom_histogram_observe_exemplar(histogram, 1, CPROM_LABELS("mine", "1"));
+	cprom_histogram_observe(histogram, 0.5);
 	assert_int_equal(calls, 0);
-	assert_exemplar(counter, 0, 1, "mine=\"1\"");
+	assert_exemplar(histogram, 0, 1, "mine=\"1\"");
+}
+
+/* The word of its note that holds a bucket's time. */
+static atomic_u64 *
+time_in_note(size_t bucket)
+{
+	const struct handle *h = (const struct handle *)histogram;
+	struct region *r = h->chunk->shape->region;
+	atomic_u64 *slots = cpromi_region_at(r, load_relaxed(&h->chunk->exemplars));
+	uint64_t slot = load_relaxed(&slots[h->offset + bucket]);
+
+	return (atomic_u64 *)cpromi_region_at(r, (region_ref)slot) + 3;
 }
 
 static void
 a_time_in_the_future_is_old(void **state)
 {
-	struct series *s = (struct series *)counter;
 	struct exemplar e;
 
 	(void)state;
 	assert_int_equal(set_hook(give_span, 1000), 0);
-	cprom_counter_inc(counter);
-	assert_true(read_bucket(counter, 0, &e));
-	/* The note's third word is its time; as if the clock was set back by an hour. */
-	{
-		struct chunk *c = s->handle.chunk;
-		atomic_u64 *slots = cpromi_region_at(c->shape->region, load_relaxed(&c->exemplars));
-		atomic_u64 *note = cpromi_region_at(
-			c->shape->region, (region_ref)load_relaxed(&slots[s->handle.offset]));
-
-		assert_int_equal(load_relaxed(&note[3]), e.time_ns);
-		store_relaxed(&note[3], (uint64_t)e.time_ns + (uint64_t)3600 * SECOND);
-	}
-	cprom_counter_inc(counter);
+	cprom_histogram_observe(histogram, 1);
+	assert_true(read_bucket(histogram, 0, &e));
+	assert_int_equal(load_relaxed(time_in_note(0)), e.time_ns);
+	cprom_histogram_observe(histogram, 1);
+	assert_int_equal(calls, 1);
+	/* As if the clock was set back by an hour. */
+	store_relaxed(time_in_note(0), (uint64_t)e.time_ns + (uint64_t)3600 * SECOND);
+	cprom_histogram_observe(histogram, 1);
 	assert_int_equal(calls, 2);
 }
 
@@ -727,24 +766,23 @@ a_hook_without_labels_is_asked_again(void **state)
 {
 	(void)state;
 	assert_int_equal(set_hook(give_nothing, 1000), 0);
-	cprom_counter_inc(counter);
-	cprom_counter_inc(counter);
+	cprom_histogram_observe(histogram, 1);
+	cprom_histogram_observe(histogram, 1);
 	assert_int_equal(calls, 2);
-	assert_none(counter, 0);
+	assert_none(histogram, 0);
 	cprom_exemplar_labels(NULL, CPROM_LABELS("a", "1"));
 }
 
 static void
-updates_of_the_hook_do_not_call_it(void **state)
+what_the_hook_observes_does_not_call_it(void **state)
 {
 	(void)state;
-	assert_int_equal(set_hook(update_in_hook, 0), 0);
-	cprom_counter_inc(counter);
+	assert_int_equal(set_hook(observe_in_hook, 0), 0);
+	cprom_histogram_observe(histogram, 0.5);
 	cprom_histogram_observe(histogram, 1.5);
 	assert_int_equal(calls, 2);
-	assert_double(cprom_counter_value(counter), 3);
-	assert_int_equal(cprom_histogram_count(histogram), 3);
-	assert_exemplar(counter, 0, 1, "n=\"1\"");
+	assert_int_equal(cprom_histogram_count(histogram), 4);
+	assert_exemplar(histogram, 0, 0.5, "n=\"1\"");
 	assert_exemplar(histogram, 1, 1.5, "n=\"1\"");
 }
 
@@ -758,7 +796,7 @@ an_interval_is_0_to_a_thousand_million_seconds(void **state)
 		assert_int_equal(set_hook(give_span, bad[i]), -1);
 		assert_reason(EINVAL, "interval");
 	}
-	cprom_counter_inc(counter);
+	cprom_histogram_observe(histogram, 1);
 	assert_int_equal(calls, 0);
 	assert_int_equal(set_hook(give_span, 1e9), 0);
 }
@@ -778,12 +816,12 @@ a_forked_child_has_the_hook(void **state)
 	assert_int_not_equal(pid, -1);
 	if (pid == 0) {
 		span = "of the child";
-		cprom_counter_inc(counter);
+		cprom_histogram_observe(histogram, 1);
 		_exit(0);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
-	assert_exemplar(counter, 0, 1, "span_id=\"of the child\"");
+	assert_exemplar(histogram, 0, 1, "span_id=\"of the child\"");
 }
 
 #define test(name) cmocka_unit_test_setup_teardown(name, setup_metrics, teardown_hook)
@@ -794,6 +832,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		test(the_last_one_of_each_bucket_is_kept),
 		test(children_have_their_own),
+		test(native_histograms_have_one_for_each_classic_bucket),
 		test(values_are_escaped),
 		test(names_and_values_have_128_characters_at_most),
 		test(any_number_of_labels_up_to_the_limit_fits),
@@ -810,12 +849,12 @@ main(void)
 		test(a_signal_handler_may_write_one_into_the_same_bucket),
 		test(a_writer_that_is_killed_leaves_the_bucket_whole_and_free),
 		test(a_private_registry_is_copied_with_its_exemplars),
-		test(a_hook_gives_plain_updates_theirs),
+		test(a_hook_gives_plain_observations_theirs),
 		test(a_bucket_asks_for_one_per_interval),
 		test(one_with_labels_of_its_own_counts_for_the_interval),
 		test(a_time_in_the_future_is_old),
 		test(a_hook_without_labels_is_asked_again),
-		test(updates_of_the_hook_do_not_call_it),
+		test(what_the_hook_observes_does_not_call_it),
 		test(an_interval_is_0_to_a_thousand_million_seconds),
 		test(a_forked_child_has_the_hook),
 	};

@@ -376,6 +376,55 @@ a_long_header_is_read_to_its_end_and_no_further(void **state)
 	assert_int_equal(munmap(page, size + 4096), 0);
 }
 
+static void
+gzip_is_for_those_who_ask(void **state)
+{
+	static const char *const yes[] = {
+		"gzip",
+		"GZip",
+		"x-gzip",
+		"*",
+		"gzip, deflate, br, zstd",
+		"deflate,gzip",
+		"br;q=1.0, gzip;q=0.8, *;q=0.1",
+		" , gzip ; q=0.001 ,",
+		"gzip;Q=1",
+		"gzip;q=2",
+		"identity, gzip",
+		"identity;q=0.5, *",
+		"identity;q=0, gzip;q=0.1",
+		"gzip;q=0, x-gzip",
+		"*;q=0, gzip",
+		"gzip;level=9",
+	};
+	static const char *const no[] = {
+		NULL,
+		"",
+		"identity",
+		"deflate, br",
+		"gzip;q=0",
+		"gzip;q=0.000",
+		"gzip; q=0, *",
+		"*;q=0",
+		"gzip;q=half",
+		"gzip;q=-1",
+		"identity, gzip;q=0.5",
+		"gzipped, igzip, gzi",
+		"gzip gzip",
+		";q=1",
+		"\"gzip\"",
+		",,,;;;===",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++)
+		if (!cpromi_accepts_gzip(yes[i]))
+			fail_msg("'%s' wants gzip", yes[i]);
+	for (size_t i = 0; i < sizeof(no) / sizeof(no[0]); i++)
+		if (cpromi_accepts_gzip(no[i]))
+			fail_msg("'%s' wants no gzip", no[i] == NULL ? "(none)" : no[i]);
+}
+
 int
 main(void)
 {
@@ -391,6 +440,7 @@ main(void)
 		cmocka_unit_test(so_many_clauses_are_considered_and_no_more),
 		cmocka_unit_test(as_many_clauses_are_sorted_as_are_considered),
 		cmocka_unit_test(a_long_header_is_read_to_its_end_and_no_further),
+		cmocka_unit_test(gzip_is_for_those_who_ask),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

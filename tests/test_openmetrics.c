@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -22,17 +23,7 @@
 
 #define OPENMETRICS "application/openmetrics-text;version=1.0.0"
 
-static void
-assert_openmetrics(const char *expected)
-{
-	size_t length;
-	char *page = cprom_render(registry, OPENMETRICS, &length);
-
-	assert_non_null(page);
-	assert_string_equal(page, expected);
-	assert_int_equal(length, strlen(expected));
-	free(page);
-}
+#define assert_openmetrics(expected) assert_openmetrics_page(registry, (expected))
 
 static void
 an_empty_registry_is_a_page_that_ends(void **state)
@@ -275,6 +266,152 @@ no_exemplar_stands_where_it_is_not_allowed(void **state)
 	free(page);
 }
 
+/* The value of the series right behind that line is a time between these, in seconds, to the ms. */
+static void
+assert_time_behind(const char *page, const char *line, const char *series, double from, double to)
+{
+	const char *at = strstr(page, line);
+	size_t n = strlen(series);
+	double value;
+
+	if (at == NULL || strncmp(at + strlen(line), series, n) != 0)
+		fail_msg("%s is not behind %s:\n%s", series, line, page);
+	at += strlen(line) + n;
+	value = strtod(at, NULL);
+	assert_int_equal(strcspn(at, ".\n"), 10);
+	assert_true(strcspn(at, "e\n") == strcspn(at, "\n"));
+	assert_true(strcspn(at, "\n") <= 14);
+	assert_true(value >= from - 0.001 && value <= to);
+}
+
+static double
+unix_seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static double
+answer(void *arg)
+{
+	(void)arg;
+	return 42;
+}
+
+static cprom_registry *
+registry_of_all(int created)
+{
+	cprom_registry *r = cprom_registry_new(.created_timestamps = created);
+	cprom_counter *c = cprom_counter_new("hits", "H.", .registry = r,
+					     .labels = CPROM_LABELS("l"));
+
+	cprom_counter_inc(cprom_labels(c, "x"));
+	cprom_counter_add(cprom_labels(c, "yy"), 0.5);
+	cprom_counter_new("plain_total", "P.", .registry = r);
+	cprom_histogram_new("h", "H.", .registry = r, .const_labels = CPROM_LABELS("k", "v"),
+			    .buckets = CPROM_BUCKETS(-1));
+	cprom_summary_new("s", "S.", .registry = r);
+	cprom_gauge_new("g", "G.", .registry = r);
+	cprom_stateset_new("m", "M.", .registry = r, .states = CPROM_STATES("a"));
+	cprom_info_new("i", "I.", .registry = r);
+	cprom_counter_new("called", "C.", .registry = r, .callback = answer);
+	cprom_counter_new("jobs_total", "C.", .registry = r);
+	cprom_gauge_new("jobs", "G.", .registry = r);
+	return r;
+}
+
+static void
+created_is_behind_the_other_samples_of_its_series(void **state)
+{
+	double from = unix_seconds(), to;
+	cprom_registry *r = registry_of_all(1);
+	char *page = cprom_render(r, OPENMETRICS, NULL);
+
+	(void)state;
+	to = unix_seconds();
+	assert_time_behind(page, "hits_total{l=\"x\"} 1\n", "hits_created{l=\"x\"} ", from, to);
+	assert_time_behind(page, "hits_total{l=\"yy\"} 0.5\n", "hits_created{l=\"yy\"} ", from, to);
+	assert_time_behind(page, "plain_total 0\n", "plain_created ", from, to);
+	assert_time_behind(page, "h_bucket{k=\"v\",le=\"+Inf\"} 0\n", "h_created{k=\"v\"} ", from,
+			   to);
+	assert_time_behind(page, "s_count 0\n", "s_created ", from, to);
+	/* Not of gauges and their kin, of callbacks, nor of what gives way to another name. */
+	assert_int_equal(count_of_text(page, "_created"), 5);
+	free(page);
+	page = page_of(r);
+	assert_int_equal(count_of_text(page, "_created"), 0);
+	free(page);
+	cprom_registry_free(r);
+}
+
+static void
+created_is_not_there_unless_asked_for(void **state)
+{
+	cprom_registry *r = registry_of_all(0), *with = registry_of_all(1);
+	char *page = cprom_render(r, OPENMETRICS, NULL), *text, *other;
+
+	(void)state;
+	assert_int_equal(count_of_text(page, "_created"), 0);
+	free(page);
+	text = page_of(r);
+	other = page_of(with);
+	assert_string_equal(text, other);
+	free(text);
+	free(other);
+	cprom_registry_free(r);
+	cprom_registry_free(with);
+}
+
+static void
+created_is_when_the_child_was_made_even_in_used_memory(void **state)
+{
+	cprom_registry *r = cprom_registry_new(.created_timestamps = 1, .max_bytes = 1 << 20);
+	cprom_counter *c = cprom_counter_new("c", "C.", .registry = r, .labels = CPROM_LABELS("l"));
+	char *page;
+
+	(void)state;
+	for (int i = 0; i < 20000; i++) {
+		assert_non_null(cprom_labels(c, i % 2 ? "x" : "some longer text"));
+		assert_int_equal(cprom_clear(c), 0);
+	}
+	cprom_labels(c, "x");
+	page = cprom_render(r, OPENMETRICS, NULL);
+	assert_time_behind(page, "c_total{l=\"x\"} 0\n", "c_created{l=\"x\"} ", unix_seconds() - 1,
+			   unix_seconds());
+	free(page);
+	cprom_registry_free(r);
+}
+
+static void
+emit_created(cprom_sink *out, void *arg)
+{
+	static const uint64_t counts[] = {1};
+
+	(void)arg;
+	cprom_sink_family(out, CPROM_TYPE_COUNTER, "c", "C.");
+	cprom_sink_sample(out, 1, .created_ms = 1754006400125);
+	cprom_sink_sample(out, 2, .created_ms = 1754006400000, .timestamp_ms = 1754006401000,
+			  .labels = CPROM_LABELS("a", "b"));
+	assert_int_equal(
+		cprom_sink_sample(out, 2, .created_ms = -1, .labels = CPROM_LABELS("a", "c")), -1);
+	cprom_sink_family(out, CPROM_TYPE_GAUGE_HISTOGRAM, "q", "Q.");
+	cprom_sink_sample(out, 1, .counts = counts, .created_ms = 1754006400125);
+}
+
+static void
+collectors_say_what_was_created_when(void **state)
+{
+	(void)state;
+	assert_non_null(cprom_collector_new(emit_created, NULL, .registry = registry));
+	assert_openmetrics("# TYPE c counter\n# HELP c C.\nc_total 1\nc_created 1754006400.125\n"
+			   "c_total{a=\"b\"} 2 1754006401\n"
+			   "c_created{a=\"b\"} 1754006400 1754006401\n"
+			   "# TYPE q gaugehistogram\n# HELP q Q.\nq_bucket{le=\"+Inf\"} 1\n"
+			   "q_gsum 0\nq_gcount 1\n# EOF\n");
+}
+
 int
 main(void)
 {
@@ -290,6 +427,10 @@ main(void)
 		TEST(no_exemplar_stands_where_it_is_not_allowed),
 		TEST(times_are_in_seconds),
 		TEST(a_collectors_counter_gives_way_too),
+		TEST(created_is_behind_the_other_samples_of_its_series),
+		TEST(created_is_not_there_unless_asked_for),
+		TEST(created_is_when_the_child_was_made_even_in_used_memory),
+		TEST(collectors_say_what_was_created_when),
 		TEST(a_registered_counter_gives_way_to_a_collector_from_the_next_page_on),
 	};
 

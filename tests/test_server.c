@@ -33,6 +33,10 @@
 
 #include <cmocka.h>
 
+#if HAVE_ZLIB
+#include <zlib.h>
+#endif
+
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define HOST "Host: a\r\n"
 #define GET(path) "GET " path " HTTP/1.1\r\n" HOST "\r\n"
@@ -320,6 +324,36 @@ hear_reply(struct client *c, bool head_only)
 	r.body[r.length] = '\0';
 	return r;
 }
+
+/* Takes the compression off the body, which has to have it. */
+#if HAVE_ZLIB
+static void
+decode(struct reply *r)
+{
+	size_t most = 100 * r->length + 1000;
+	char *plain = malloc(most + 1);
+	z_stream z = {.next_in = (unsigned char *)r->body, .avail_in = (uInt)r->length};
+
+	assert_non_null(plain);
+	z.next_out = (unsigned char *)plain;
+	z.avail_out = (uInt)most;
+	assert_int_equal(inflateInit2(&z, 16 + MAX_WBITS), Z_OK);
+	assert_int_equal(inflate(&z, Z_FINISH), Z_STREAM_END);
+	assert_int_equal(z.avail_in, 0);
+	free(r->body);
+	r->body = plain;
+	r->length = z.total_out;
+	r->body[r->length] = '\0';
+	inflateEnd(&z);
+}
+#else
+static void
+decode(struct reply *r)
+{
+	(void)r;
+	skip();
+}
+#endif
 
 static void
 free_reply(struct reply *r)
@@ -728,6 +762,134 @@ a_page_of_80_kb_goes_out_whole_the_second_time(void **state)
 	disconnect(&c);
 	cprom_server_stop(s);
 	cprom_registry_free(registry);
+}
+
+#define GET_GZIP                                                                                   \
+	"GET /metrics HTTP/1.1\r\n" HOST "Accept-Encoding: deflate\r\naccept-encoding: "           \
+	"GZIP\r\n\r\n"
+
+static void
+a_page_is_compressed_for_who_accepts_it(void **state)
+{
+	cprom_registry *registry = make_registry(500);
+	cprom_server *s = cprom_server_open("127.0.0.1:0", .registry = registry);
+	struct client c = connect_to(s);
+	char length[32];
+	struct reply r;
+
+	(void)state;
+	say_text(&c, GET_GZIP);
+	r = hear_reply(&c, false);
+	assert_string_equal(header(&r, "Content-Encoding"), "gzip");
+	assert_string_equal(header(&r, "Vary"), "Accept, Accept-Encoding");
+	assert_string_equal(header(&r, "Content-Type"),
+			    "text/plain; version=0.0.4; charset=utf-8; escaping=underscores");
+	snprintf(length, sizeof(length), "%zu", r.length);
+	assert_string_equal(header(&r, "Content-Length"), length);
+	say_text(&c, "HEAD /metrics HTTP/1.1\r\n" HOST "Accept-Encoding: gzip\r\n\r\n");
+	decode(&r);
+	assert_page(&r, registry);
+	free_reply(&r);
+	r = hear_reply(&c, true);
+	assert_string_equal(header(&r, "Content-Encoding"), "gzip");
+	assert_string_equal(header(&r, "Content-Length"), length);
+	free_reply(&r);
+	expect_healthy(&c);
+	disconnect(&c);
+	cprom_server_stop(s);
+	cprom_registry_free(registry);
+}
+
+static void
+a_page_is_sent_as_it_is_for_who_does_not(void **state)
+{
+	static const char *const plain[] = {
+		GET("/metrics"),
+		"GET /metrics HTTP/1.1\r\n" HOST "Accept-Encoding: identity\r\n\r\n",
+		"GET /metrics HTTP/1.1\r\n" HOST "Accept-Encoding: gzip;q=0\r\n\r\n",
+		"GET /metrics HTTP/1.1\r\n" HOST "Accept-Encoding: br, zstd\r\n\r\n",
+	};
+	cprom_registry *registry = make_registry(500);
+	cprom_server *s = cprom_server_open("127.0.0.1:0", .registry = registry);
+	struct client c = connect_to(s);
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(plain); i++) {
+		struct reply r;
+
+		say_text(&c, plain[i]);
+		r = hear_reply(&c, false);
+		assert_null(header(&r, "Content-Encoding"));
+		assert_string_equal(header(&r, "Vary"), "Accept, Accept-Encoding");
+		assert_page(&r, registry);
+		free_reply(&r);
+	}
+	disconnect(&c);
+	cprom_server_stop(s);
+	cprom_registry_free(registry);
+}
+
+static void
+a_short_page_is_not_compressed_nor_where_that_is_switched_off(void **state)
+{
+	cprom_registry *registry = make_registry(500);
+	cprom_server *servers[] = {
+		cprom_server_open("127.0.0.1:0", .registry = small),
+		cprom_server_open("127.0.0.1:0", .registry = registry, .no_gzip = 1),
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(servers); i++) {
+		struct client c = connect_to(servers[i]);
+		struct reply r;
+
+		say_text(&c, GET_GZIP);
+		r = hear_reply(&c, false);
+		assert_null(header(&r, "Content-Encoding"));
+		assert_int_equal(strtoul(header(&r, "Content-Length"), NULL, 10), r.length);
+		assert_page(&r, i == 0 ? small : registry);
+		free_reply(&r);
+		disconnect(&c);
+		cprom_server_stop(servers[i]);
+	}
+	cprom_registry_free(registry);
+}
+
+/* And so it does by turns with what is not, which has other buffers. */
+static void
+a_large_page_is_compressed_in_parts(void **state)
+{
+	cprom_server *s = cprom_server_open("127.0.0.1:0", .registry = large);
+	struct client c = connect_to(s);
+	struct reply r;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		say_text(&c, GET_GZIP);
+		r = hear_reply(&c, false);
+		assert_string_equal(header(&r, "Transfer-Encoding"), "chunked");
+		assert_string_equal(header(&r, "Content-Encoding"), "gzip");
+		decode(&r);
+		assert_page(&r, large);
+		free_reply(&r);
+		say_text(&c, "HEAD /metrics HTTP/1.1\r\n" HOST "Accept-Encoding: gzip\r\n\r\n");
+		r = hear_reply(&c, true);
+		assert_string_equal(header(&r, "Content-Encoding"), "gzip");
+		free_reply(&r);
+		say_text(&c, GET("/metrics"));
+		r = hear_reply(&c, false);
+		assert_null(header(&r, "Content-Encoding"));
+		assert_page(&r, large);
+		free_reply(&r);
+	}
+	say_text(&c, "GET /metrics HTTP/1.0\r\nAccept-Encoding: gzip\r\n\r\n");
+	r = hear_reply(&c, false);
+	assert_string_equal(header(&r, "Connection"), "close");
+	decode(&r);
+	assert_page(&r, large);
+	free_reply(&r);
+	disconnect(&c);
+	cprom_server_stop(s);
 }
 
 static void
@@ -1662,6 +1824,10 @@ main(void)
 		cmocka_unit_test(
 			a_large_page_is_chunked_for_1_1_and_ends_with_the_connection_for_1_0),
 		cmocka_unit_test(a_page_of_80_kb_goes_out_whole_the_second_time),
+		cmocka_unit_test(a_page_is_compressed_for_who_accepts_it),
+		cmocka_unit_test(a_page_is_sent_as_it_is_for_who_does_not),
+		cmocka_unit_test(a_short_page_is_not_compressed_nor_where_that_is_switched_off),
+		cmocka_unit_test(a_large_page_is_compressed_in_parts),
 		cmocka_unit_test(http_1_0_is_kept_alive_only_on_request),
 		cmocka_unit_test(a_slow_reader_gets_the_whole_page_and_others_do_not_wait),
 		cmocka_unit_test(the_landing_page_links_to_the_metrics),

@@ -130,6 +130,62 @@ every_type_is_spelled_byte_for_byte(void **state)
 }
 
 static void
+emit_types_of_openmetrics(cprom_sink *out)
+{
+	static const uint64_t counts[] = {1, 2};
+	cprom_strings modes = CPROM_STATES("off", "o\"n");
+
+	assert_works(cprom_sink_family(out, CPROM_TYPE_INFO, "i", "I."));
+	assert_works(cprom_sink_sample(out, 0, .labels = CPROM_LABELS("k", "v")));
+	assert_works(cprom_sink_family(out, CPROM_TYPE_STATESET, "m", "M."));
+	assert_works(cprom_sink_sample(out, 0, .states = modes, .on = 2));
+	assert_works(cprom_sink_sample(out, 0, .states = modes, .on = 3, .timestamp_ms = 5000,
+				       .labels = CPROM_LABELS("l", "x")));
+	assert_works(cprom_sink_family(out, CPROM_TYPE_GAUGE_HISTOGRAM, "q_seconds", "Q.",
+				       .unit = "seconds"));
+	assert_works(
+		cprom_sink_sample(out, 0, .bounds = CPROM_BUCKETS(1), .counts = counts, .sum = 4));
+	assert_works(cprom_sink_sample(out, 0, .bounds = CPROM_BUCKETS(-1), .counts = counts,
+				       .sum = -4, .labels = CPROM_LABELS("l", "x")));
+	assert_works(cprom_sink_family(out, CPROM_TYPE_UNKNOWN, "u_total", "U.", .unit = "bytes"));
+	assert_works(cprom_sink_sample(out, -2));
+}
+
+static void
+types_of_openmetrics_are_spelled_in_both_texts(void **state)
+{
+	cprom_collector *c;
+	void (*emit)(cprom_sink * out) = emit_types_of_openmetrics;
+
+	(void)state;
+	assert_emitted(emit, "# HELP i_info I.\n# TYPE i_info gauge\ni_info{k=\"v\"} 1\n"
+			     "# HELP m M.\n# TYPE m gauge\nm{m=\"off\"} 0\nm{m=\"o\\\"n\"} 1\n"
+			     "m{l=\"x\",m=\"off\"} 1 5000\nm{l=\"x\",m=\"o\\\"n\"} 1 5000\n"
+			     "# HELP q_seconds Q.\n# TYPE q_seconds histogram\n"
+			     "q_seconds_bucket{le=\"1\"} 1\nq_seconds_bucket{le=\"+Inf\"} 3\n"
+			     "q_seconds_sum 4\nq_seconds_count 3\n"
+			     "q_seconds_bucket{l=\"x\",le=\"-1\"} 1\n"
+			     "q_seconds_bucket{l=\"x\",le=\"+Inf\"} 3\n"
+			     "q_seconds_sum{l=\"x\"} -4\nq_seconds_count{l=\"x\"} 3\n"
+			     "# HELP u_total U.\n# TYPE u_total untyped\nu_total -2\n");
+	c = cprom_collector_new(run_void, &emit, .registry = registry);
+	assert_openmetrics_page(
+		registry,
+		"# TYPE i info\n# HELP i I.\ni_info{k=\"v\"} 1\n"
+		"# TYPE m stateset\n# HELP m M.\nm{m=\"off\"} 0\nm{m=\"o\\\"n\"} 1\n"
+		"m{l=\"x\",m=\"off\"} 1 5\nm{l=\"x\",m=\"o\\\"n\"} 1 5\n"
+		"# TYPE q_seconds gaugehistogram\n# UNIT q_seconds seconds\n# HELP q_seconds Q.\n"
+		"q_seconds_bucket{le=\"1.0\"} 1\nq_seconds_bucket{le=\"+Inf\"} 3\n"
+		"q_seconds_gsum 4\nq_seconds_gcount 3\n"
+		"q_seconds_bucket{l=\"x\",le=\"-1.0\"} 1\n"
+		"q_seconds_bucket{l=\"x\",le=\"+Inf\"} 3\n"
+		"q_seconds_gsum{l=\"x\"} -4\nq_seconds_gcount{l=\"x\"} 3\n"
+		"# TYPE u_total unknown\n# HELP u_total U.\nu_total -2\n# EOF\n");
+	cprom_collector_unregister(c);
+	assert_int_equal(invalid() + duplicate() + failures(), 0);
+}
+
+static void
 emit_bounds_with_infinity(cprom_sink *out)
 {
 	static const uint64_t counts[] = {4, 3, 0};
@@ -210,11 +266,17 @@ emit_invalid_families(cprom_sink *out)
 	assert_fails(cprom_sink_family(out, CPROM_TYPE_GAUGE, "x", "\xff"), EINVAL);
 	assert_fails(cprom_sink_family(out, CPROM_TYPE_GAUGE, "x", "\xed\xa0\x80"), EINVAL);
 	assert_fails(cprom_sink_family(out, (cprom_type)0, "x", "H."), EINVAL);
-	assert_fails(cprom_sink_family(out, (cprom_type)6, "x", "H."), EINVAL);
+	assert_fails(cprom_sink_family(out, (cprom_type)9, "x", "H."), EINVAL);
 	assert_fails(cprom_sink_family(out, (cprom_type)-1, "x", "H."), EINVAL);
 	assert_fails(cprom_sink_sample(out, 1), EINVAL);
 	longest[CPROM_MAX_NAME_BYTES] = '\0';
 	assert_works(cprom_sink_family(out, CPROM_TYPE_GAUGE, longest, "H."));
+	assert_fails(cprom_sink_family(out, CPROM_TYPE_GAUGE, "x_a", "H.", .unit = "a b"), EINVAL);
+	assert_fails(cprom_sink_family(out, CPROM_TYPE_INFO, "x_s", "H.", .unit = "s"), EINVAL);
+	assert_fails(cprom_sink_family(out, CPROM_TYPE_STATESET, "x_s", "H.", .unit = "s"), EINVAL);
+	assert_fails(cprom_sink_family(out, CPROM_TYPE_STATESET, "x:y", "H."), EINVAL);
+	assert_fails(cprom_sink_begin(out, NULL), EINVAL);
+	assert_fails(cprom_sink_begin(out, &(cprom_family_options){.size = 8}), EINVAL);
 	assert_works(cprom_sink_family(out, CPROM_TYPE_GAUGE, "x", "H."));
 	assert_works(cprom_sink_sample(out, 1));
 }
@@ -224,7 +286,7 @@ an_invalid_family_and_its_samples_are_left_out_and_counted(void **state)
 {
 	(void)state;
 	assert_emitted(emit_invalid_families, "# HELP x H.\n# TYPE x gauge\nx 1\n");
-	assert_int_equal(invalid(), 24);
+	assert_int_equal(invalid(), 28);
 	assert_int_equal(duplicate(), 0);
 }
 
@@ -289,14 +351,21 @@ emit_reserved_labels(cprom_sink *out)
 		     EINVAL);
 	cprom_sink_family(out, CPROM_TYPE_SUMMARY, "s", "S.");
 	assert_fails(cprom_sink_sample(out, 0, .labels = CPROM_LABELS("quantile", "1")), EINVAL);
+	cprom_sink_family(out, CPROM_TYPE_GAUGE_HISTOGRAM, "q", "Q.");
+	assert_fails(cprom_sink_sample(out, 0, .counts = counts, .labels = CPROM_LABELS("le", "1")),
+		     EINVAL);
+	cprom_sink_family(out, CPROM_TYPE_STATESET, "m", "M.");
+	assert_fails(cprom_sink_sample(out, 0, .states = CPROM_STATES("a"),
+				       .labels = CPROM_LABELS("m", "1")),
+		     EINVAL);
 }
 
 static void
-le_and_quantile_are_the_librarys_own(void **state)
+what_tells_lines_apart_is_the_librarys_own(void **state)
 {
 	(void)state;
 	assert_emitted(emit_reserved_labels, "");
-	assert_int_equal(invalid(), 2);
+	assert_int_equal(invalid(), 4);
 }
 
 static void
@@ -339,6 +408,15 @@ emit_invalid_values(cprom_sink *out)
 		EINVAL);
 	assert_fails(cprom_sink_sample(out, 0, .quantiles = CPROM_QUANTILES(NAN), .values = values),
 		     EINVAL);
+	cprom_sink_family(out, CPROM_TYPE_GAUGE_HISTOGRAM, "q", "Q.");
+	assert_fails(cprom_sink_sample(out, 0), EINVAL);
+	assert_fails(cprom_sink_sample(out, 0, .counts = counts, .bounds = CPROM_BUCKETS(2, 1)),
+		     EINVAL);
+	cprom_sink_family(out, CPROM_TYPE_STATESET, "m", "M.");
+	assert_fails(cprom_sink_sample(out, 1), EINVAL);
+	assert_fails(cprom_sink_sample(out, 0, .states = CPROM_STATES("a", "a")), EINVAL);
+	assert_fails(cprom_sink_sample(out, 0, .states = CPROM_STATES("a", "\xff")), EINVAL);
+	assert_fails(cprom_sink_sample(out, 0, .states = CPROM_STATES("a", "b"), .on = 4), EINVAL);
 }
 
 static void
@@ -346,7 +424,7 @@ a_sample_with_invalid_values_is_left_out_and_counted(void **state)
 {
 	(void)state;
 	assert_emitted(emit_invalid_values, "");
-	assert_int_equal(invalid(), 17);
+	assert_int_equal(invalid(), 23);
 }
 
 static void
@@ -730,13 +808,14 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(every_type_is_spelled_byte_for_byte),
+		TEST(types_of_openmetrics_are_spelled_in_both_texts),
 		TEST(an_infinite_last_bound_is_the_one_that_is_implied),
 		TEST(a_family_without_samples_is_not_shown),
 		TEST(an_older_caller_has_fewer_fields),
 		TEST(an_invalid_family_and_its_samples_are_left_out_and_counted),
 		TEST(a_sample_needs_a_family_and_its_size),
 		TEST(a_sample_with_invalid_labels_is_left_out_and_counted),
-		TEST(le_and_quantile_are_the_librarys_own),
+		TEST(what_tells_lines_apart_is_the_librarys_own),
 		TEST(a_sample_with_invalid_values_is_left_out_and_counted),
 		TEST(the_null_sink_is_refused),
 		TEST(what_is_registered_is_not_emitted_too),

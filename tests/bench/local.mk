@@ -65,7 +65,7 @@ bench-chart:
 	$(PYTHON3) $(srcdir)/tests/bench/figures.py --svg tests/bench/rows.tsv $(srcdir)/tests/bench/figures.svg
 
 clean-local:
-	rm -rf tests/bench/built tests/bench/start-programs
+	rm -rf tests/bench/built tests/bench/start-programs tests/fuzz/built
 
 .PHONY: bench bench-chart
 

@@ -176,6 +176,39 @@ gauge_inc(struct bench_thread *t)
 	return BATCH;
 }
 
+/* With the ids of a trace and a span, as those of OpenTelemetry are. */
+static uint64_t
+observe_exemplar(struct bench_thread *t)
+{
+	cprom_histogram *h = *(cprom_histogram *const *)t->subject;
+
+	for (int i = 0; i < BATCH; i++)
+		cprom_histogram_observe_exemplar(h, next_double(t),
+						 CPROM_LABELS("trace_id",
+							      "4bf92f3577b34da6a3ce929d0e0e4736",
+							      "span_id", "00f067aa0ba902b7"));
+	return BATCH;
+}
+
+static void
+give_ids(cprom_exemplar *e)
+{
+	cprom_exemplar_labels(e, CPROM_LABELS("trace_id", "4bf92f3577b34da6a3ce929d0e0e4736",
+					      "span_id", "00f067aa0ba902b7"));
+}
+
+/* The hook is the process', so by one thread alone. */
+static uint64_t
+observe_hooked(struct bench_thread *t)
+{
+	uint64_t n;
+
+	cprom_exemplar_hook(give_ids, 1);
+	n = observe(t);
+	cprom_exemplar_hook(NULL, 0);
+	return n;
+}
+
 static uint64_t
 bare_timed(struct bench_thread *t)
 {
@@ -264,6 +297,8 @@ static const struct bench_case cases[] = {
 	TWICE("histogram observe, 20 buckets", bare_observe, &buckets[2], observe, &histograms[2]),
 	TWICE("histogram observe, 60 buckets", bare_observe, &buckets[3], observe, &histograms[3]),
 	TWICE("histogram observe, 200 buckets", bare_observe, &buckets[4], observe, &histograms[4]),
+	BESIDE("histogram observe, exemplar hook", 1, bare_observe, &buckets[1], observe_hooked, &histograms[1]),
+	TWICE("histogram observe with exemplar", bare_observe, &buckets[1], observe_exemplar, &histograms[1]),
 	TWICE("summary observe", bare_summary, bound, summarise, &plain),
 	TWICE("summary observe, quantiles", bare_quantile, bound, summarise, &sketched),
 	TWICE("gauge set", bare_set, NULL, set, NULL),
