@@ -99,7 +99,8 @@ done
 	'wait_seconds_bucket{job="JOB"}' 'wait_seconds_sum{job="JOB"}' 'wait_seconds_count{job="JOB"}' \
 	'turn_seconds{job="JOB"}' 'turn_seconds_sum{job="JOB"}' 'turn_seconds_count{job="JOB"}' \
 	'histogram_quantile(0.9, wait_seconds_bucket{job="JOB"})' \
-	'count({__name__=~"process_.*",job="JOB"})' 'count({__name__=~"cprom_.*",job="JOB"})' ||
+	'tasks_done_total{job="JOB"}' 'steps_seconds_bucket{job="JOB"}' 'steps_seconds_sum{job="JOB"}' \
+	'steps_seconds_count{job="JOB"}' 'count({__name__=~"process_.*",job="JOB"})' 'count({__name__=~"cprom_.*",job="JOB"})' ||
 	complain "the answers differ"
 "$PYTHON3" "$top_srcdir/tests/compare_jobs.py" "$prometheus" text openmetrics -- \
 	'both_seconds_bucket{job="JOB"}' 'native_seconds_count{job="JOB"}' || complain "the answers differ"
@@ -110,6 +111,12 @@ for histogram in native both; do
 	want "histogram_quantile(0.9, ${histogram}_seconds{job=\"protobuf\"})" 7.323 8.190
 	want "histogram_count(${histogram}_seconds{job=\"protobuf\"})" 1000 1001
 done
+
+want 'histogram_count(sum(sparse_seconds{job="protobuf"}))' 2000 2000
+want 'count(offset_seconds{job="protobuf"})' 2 2
+want 'histogram_count(offset_seconds{of="nothing",job="protobuf"})' 0 0
+want 'histogram_quantile(0.25, offset_seconds{of="clock",job="protobuf"})' -275 -225
+want 'histogram_quantile(0.75, offset_seconds{of="clock",job="protobuf"})' 225 275
 
 for job in openmetrics protobuf; do
 	test "$(exemplars "$job" jobs_done_total)" = jobs || complain "$job: no exemplar of the counter"

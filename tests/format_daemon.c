@@ -10,6 +10,7 @@
 
 #define array_len(a) (sizeof(a) / sizeof((a)[0]))
 #define OBSERVATIONS 1000
+#define LARGE 2000
 
 static const double bounds[] = {0.002, 0.01, 0.05, 0.5, 1, 2.5, 10};
 static const double quantiles[] = {0.5, 0.9, 0.99};
@@ -35,8 +36,8 @@ count_jobs(void)
 static void
 set_gauges(void)
 {
-	cprom_gauge *load =
-		cprom_gauge_new("load_ratio", "Load.", .labels = CPROM_LABELS("of"), .unit = "ratio");
+	cprom_gauge *load = cprom_gauge_new("load_ratio", "Load.", .labels = CPROM_LABELS("of"),
+					    .unit = "ratio");
 
 	cprom_gauge_set(cprom_labels(load, "cpu"), 0.1);
 	cprom_gauge_set(cprom_labels(load, "limit"), INFINITY);
@@ -66,6 +67,41 @@ observe(void)
 	cprom_histogram_observe_exemplar(both, 0.25, CPROM_LABELS("trace_id", "both"));
 }
 
+/* More than a scrape in protobuf holds at once: measured first, written then. */
+static void
+fill_large_families(void)
+{
+	cprom_counter *tasks = cprom_counter_new("tasks_done_total", "Many counters.",
+						 .labels = CPROM_LABELS("task"));
+	cprom_histogram *steps = cprom_histogram_new("steps_seconds", "Many histograms.",
+						     .labels = CPROM_LABELS("task"),
+						     .buckets = CPROM_BUCKETS(0.5, 1, 2.5));
+	cprom_histogram *sparse = cprom_histogram_new("sparse_seconds", "Many native ones.",
+						      .labels = CPROM_LABELS("task"),
+						      .native = CPROM_NATIVE(.growth = 1.1));
+	char task[16];
+
+	for (int i = 0; i < LARGE; i++) {
+		snprintf(task, sizeof(task), "%d", i);
+		cprom_counter_add(cprom_labels(tasks, task), i + 0.25);
+		cprom_histogram_observe_many(cprom_labels(steps, task), i % 4, 1 + i);
+		cprom_histogram_observe(cprom_labels(sparse, task), observation(i % OBSERVATIONS));
+	}
+}
+
+/* The first one tells some readers what the family is: it is empty, and has no zero bucket. */
+static void
+observe_both_signs(void)
+{
+	cprom_histogram *offset = cprom_histogram_new(
+		"offset_seconds", "Sparse buckets on either side.", .labels = CPROM_LABELS("of"),
+		.native = CPROM_NATIVE(.growth = 1.1, .zero_threshold = -1));
+
+	cprom_labels(offset, "nothing");
+	for (int i = 0; i < OBSERVATIONS; i++)
+		cprom_histogram_observe(cprom_labels(offset, "clock"), i - OBSERVATIONS / 2 + 0.5);
+}
+
 int
 main(void)
 {
@@ -79,6 +115,8 @@ main(void)
 	count_jobs();
 	set_gauges();
 	observe();
+	observe_both_signs();
+	fill_large_families();
 	printf("port %d\n", cprom_server_port(server));
 	fflush(stdout);
 	while (read(STDIN_FILENO, &byte, 1) > 0)
