@@ -80,18 +80,24 @@ cprom_histogram_create(const cprom_histogram_options *from)
 	return (cprom_histogram *)cpromi_family_register(&spec);
 }
 
+/* A native histogram never has cells of its own. */
+static NOINLINE void
+observe_elsewhere(const struct handle *h, size_t bucket, double v, double sum, uint64_t n)
+{
+	if (LIKELY(h->kind == HANDLE_NATIVE))
+		cpromi_native_observe(h, bucket, v, sum, n);
+	else
+		cpromi_snapshot_add_slow(h, 2 + bucket, n, sum);
+}
+
 /* The bucket. */
 static inline size_t
 observe(const struct handle *h, double v, double sum, uint64_t n)
 {
 	size_t bucket = cpromi_bucket_of(&h->chunk->shape->buckets, v);
 
-	if (LIKELY(cpromi_snapshot_own(h, 2 + bucket, n, sum)))
-		return bucket;
-	if (h->kind == HANDLE_NATIVE)
-		cpromi_native_observe(h, bucket, v, sum, n);
-	else
-		cpromi_snapshot_add_slow(h, 2 + bucket, n, sum);
+	if (UNLIKELY(!cpromi_snapshot_own(h, 2 + bucket, n, sum)))
+		observe_elsewhere(h, bucket, v, sum, n);
 	return bucket;
 }
 

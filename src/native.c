@@ -70,7 +70,7 @@ own_count(struct record *r, atomic_u64 *cells, size_t column, double v)
 
 /* In a section: N4. */
 static inline bool
-add_own(const struct handle *h, size_t column, const struct observation *o)
+add_own(const struct handle *h, size_t column, struct observation o)
 {
 	struct record *r = cpromi_record_of(h);
 	atomic_u64 *cells = r == NULL ? NULL : cpromi_block_at(&r->handle, 0, column);
@@ -80,19 +80,19 @@ add_own(const struct handle *h, size_t column, const struct observation *o)
 	if (UNLIKELY(cells == NULL))
 		return false;
 	cells += r->handle.offset;
-	count = own_count(r, cells, column, o->v);
+	count = own_count(r, cells, column, o.v);
 	if (UNLIKELY(count == NULL))
 		return false;
 	odd = cpromi_snapshot_begin(cells);
-	add_owned_release(count, o->n);
-	add_owned_release(&cells[o->classic], o->n); /* second: N2 */
-	cpromi_add_own_double(&cells[1], o->sum);
+	add_owned_release(count, o.n);
+	add_owned_release(&cells[o.classic], o.n); /* second: N2 */
+	cpromi_add_own_double(&cells[1], o.sum);
 	cpromi_snapshot_end(cells, odd);
 	return true;
 }
 
 static inline bool
-observe_own(const struct handle *h, const struct observation *o)
+observe_own(const struct handle *h, struct observation o)
 {
 	int32_t at = h->entry_at;
 	size_t column = cpromi_lane_column(at);
@@ -176,11 +176,11 @@ make_place(const struct handle *h, double v)
 }
 
 static bool
-add_shared(struct record *r, const struct observation *o)
+add_shared(struct record *r, struct observation o)
 {
 	atomic_u64 *cells = cpromi_shared_cells(&r->handle, 0), *count;
 	uint32_t key;
-	struct handle *leaf = find_leaf(r, o->v, &key);
+	struct handle *leaf = find_leaf(r, o.v, &key);
 
 	if (key == ZERO)
 		count = zero_cell(r->handle.chunk->shape, cells);
@@ -188,15 +188,15 @@ add_shared(struct record *r, const struct observation *o)
 		count = cpromi_shared_cells(leaf, 0) + key % SPARSE_LEAF;
 	else
 		return false;
-	add_relaxed(count, o->n);
+	add_relaxed(count, o.n);
 	/* Release: N2. Pairs with load_acquire in read_cells(). */
-	add_acq_rel(&cells[o->classic], o->n);
-	cpromi_add_double(&cells[1], o->sum);
+	add_acq_rel(&cells[o.classic], o.n);
+	cpromi_add_double(&cells[1], o.sum);
 	return true;
 }
 
 static COLD void
-observe_shared(const struct handle *h, const struct observation *o)
+observe_shared(const struct handle *h, struct observation o)
 {
 	struct epoch_guard g;
 	struct record *r;
@@ -213,21 +213,21 @@ observe_shared(const struct handle *h, const struct observation *o)
 
 /* A read may take record and leaves away again, hence the tries: by a reset. */
 static COLD void
-observe_slow(const struct handle *h, const struct observation *o)
+observe_slow(const struct handle *h, struct observation o)
 {
-	for (int i = 0; i < OBSERVE_TRIES && make_place(h, o->v); i++)
+	for (int i = 0; i < OBSERVE_TRIES && make_place(h, o.v); i++)
 		if (observe_own(h, o))
 			return;
 	observe_shared(h, o);
 }
 
-void
+FLATTEN void
 cpromi_native_observe(const struct handle *h, size_t classic, double v, double sum, uint64_t n)
 {
 	const struct observation o = {v, sum, n, 2 + classic};
 
-	if (UNLIKELY(!observe_own(h, &o)))
-		observe_slow(h, &o);
+	if (UNLIKELY(!observe_own(h, o)))
+		observe_slow(h, o);
 }
 
 /* ---- merging --------------------------------------------------------------- */
