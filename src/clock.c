@@ -58,15 +58,15 @@ cpromi_unix_seconds(void)
 }
 
 int64_t
+cpromi_unix_coarse_ns(void)
+{
+	return (int64_t)nanoseconds(now(CLOCK_REALTIME_COARSE));
+}
+
+int64_t
 cpromi_unix_ms(void)
 {
 	struct timespec t = now(CLOCK_REALTIME);
 
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-int64_t
-cpromi_unix_coarse_ns(void)
-{
-	return (int64_t)nanoseconds(now(CLOCK_REALTIME_COARSE));
 }

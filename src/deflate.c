@@ -22,8 +22,8 @@
  *      is noted when it is passed, and slide() moves all of them. 0 stands for "none" as well: it
  *      is a place like others, for what was found there is compared.
  *  I2. A block's literals and runs are all that its compressed form needs: the window may slide
- *      before it is full. Its bytes are needed to store it; a block that the window has left has
- *      more matches than literals, and is no larger than its bytes.
+ *      before it is full. Its bytes are needed to store it alone; and of a block that begins before
+ *      the window half of the bytes at least are in matches, so that there is no need to.
  *  I3. Whatever is written at once needs no more than DEFLATE_UNIT bytes; where the caller has
  *      fewer, it goes to the stage, from which any number can be read.
  */
@@ -37,13 +37,14 @@
 #define MATCH_MIN 3 /* of the format */
 #define MATCH_MAX 258
 #define END_OF_BLOCK 256
-#define SYMBOLS 286
 #define CODE_BITS 12 /* at most: four literals are written at once. Longer ones gain nothing */
 #define ITEMS 19     /* codes for the lengths of codes */
 #define ITEM_BITS 7
 
 static_assert(DEFLATE_WINDOW <= 32768, "a distance is at most 32768, a stored block 65535 bytes");
-static_assert(DEFLATE_UNIT > (17 + 3 * ITEMS + ITEM_BITS * (SYMBOLS + DEFLATE_DISTANCES)) / 8 + 16,
+static_assert(DEFLATE_HISTORY >= 2 * DEFLATE_LITERALS, "I2");
+static_assert(DEFLATE_UNIT >
+		      (17 + 3 * ITEMS + ITEM_BITS * (DEFLATE_SYMBOLS + DEFLATE_DISTANCES)) / 8 + 16,
 	      "a block's head is written at once");
 
 /* ---- bits ---- */
@@ -101,6 +102,8 @@ suspend(struct deflate *d, const struct bit_writer *w)
 
 /* ---- codes of lengths and distances (RFC 1951, 3.2.5) ---- */
 
+#define LAST_LENGTH_CODE 28 /* of 258 alone */
+
 /* By length - 3: the code, counted from 257. */
 static const uint8_t length_codes[DEFLATE_LENGTHS] = {
 	0,  1,  2,  3,  4,  5,  6,  7,  8,  8,  9,  9,  10, 10, 11, 11, 12, 12, 12, 12, 13, 13,
@@ -120,7 +123,7 @@ static const uint8_t length_codes[DEFLATE_LENGTHS] = {
 static unsigned
 length_extra_bits(unsigned code)
 {
-	return code < 8 || code == 28 ? 0 : code / 4 - 1;
+	return code < 8 || code == LAST_LENGTH_CODE ? 0 : code / 4 - 1;
 }
 
 /* Without a branch: distances are hard to predict. */
@@ -212,26 +215,34 @@ same_before(const struct deflate *d, uint32_t at, uint32_t distance, uint32_t mo
 		     (uint32_t)__builtin_clzll((load_le64(p) ^ load_le64(p - distance)) | 1) / 8);
 }
 
-/* Adds the literals from begin on and a match; all of it is parsed then. */
-static inline void
-add_run(struct deflate *d, uint32_t literals, uint32_t length, uint32_t distance)
-{
-	const unsigned char *from = d->window + d->parsed;
-	unsigned char *to = d->literals + d->literal_count, *end = to + literals;
+/* What changes while bytes are parsed, in registers: stores to the literals could be to anything. */
+struct parser {
+	uint32_t parsed;
+	struct deflate_run *run;
+	unsigned char *literal;
+};
 
-	for (; to < end; to += 8, from += 8)
-		memcpy(to, from, 8);
-	d->runs[d->run_count++] = (struct deflate_run){(uint16_t)literals, (uint16_t)length,
-						       (uint16_t)distance};
-	d->literal_count += literals;
-	d->parsed += literals + length;
+/* Adds what is not parsed yet as literals, and a match behind them; then both are. */
+static inline void
+add_run(const struct deflate *d, struct parser *to, uint32_t literals, uint32_t length,
+	uint32_t distance)
+{
+	const unsigned char *from = d->window + to->parsed;
+	unsigned char *end = to->literal + literals;
+
+	for (unsigned char *p = to->literal; p < end; p += 8, from += 8)
+		memcpy(p, from, 8);
+	to->literal = end;
+	to->parsed += literals + length;
+	*to->run++ = (struct deflate_run){(uint16_t)literals, (uint16_t)length, (uint16_t)distance};
 }
 
-/* As far as literals of the block may go. */
-static inline uint32_t
-literals_end(const struct deflate *d)
+/* Beside the parsing, which waits for memory and branches, this takes hardly any time. */
+static inline void
+count_match(struct deflate_counts *c, uint32_t length, uint32_t distance)
 {
-	return least(d->filled, d->parsed + DEFLATE_LITERALS - d->literal_count);
+	c->symbols[END_OF_BLOCK + 1 + length_codes[length - MATCH_MIN]]++;
+	c->distances[distance_code(distance)]++;
 }
 
 /*
@@ -241,10 +252,13 @@ literals_end(const struct deflate *d)
 static void
 parse(struct deflate *d)
 {
-	uint32_t at = d->parsed > 0 ? d->parsed : 1, end = literals_end(d);
-	uint32_t last = d->distance;
+	struct parser to = {d->parsed, d->runs + d->run_count, d->literals + d->literal_count};
+	const struct deflate_run *runs_end = d->runs + DEFLATE_RUNS - 1;
+	const unsigned char *literals_end = d->literals + DEFLATE_LITERALS;
+	uint32_t at = d->parsed > 0 ? d->parsed : 1, filled = d->filled, last = d->distance;
+	uint32_t end = least(filled, to.parsed + (uint32_t)(literals_end - to.literal));
 
-	while (at + 8 <= end && d->run_count < DEFLATE_RUNS - 1) {
+	while (at + 8 <= end && to.run < runs_end) {
 		uint64_t word = load_le64(d->window + at);
 		uint32_t distance = look_up(d, at, word, last), length, back;
 
@@ -253,29 +267,26 @@ parse(struct deflate *d)
 			continue;
 		}
 		length = same_bytes(d->window + at, d->window + at - distance,
-				    d->window + least(d->filled, at + MATCH_MAX));
-		back = same_before(d, at, distance, least(at - d->parsed, MATCH_MAX - length));
-		add_run(d, at - back - d->parsed, back + length, distance);
-		at = d->parsed;
+				    d->window + least(filled, at + MATCH_MAX));
+		back = same_before(d, at, distance, least(at - to.parsed, MATCH_MAX - length));
+		add_run(d, &to, at - back - to.parsed, back + length, distance);
+		count_match(&d->counts, back + length, distance);
+		at += length;
 		last = distance;
-		if (at + 6 <= d->filled)
+		if (at + 6 <= filled)
 			d->seen[hash(load_le64(d->window + at - 2))] = (uint16_t)(at - 2);
-		end = literals_end(d);
+		end = least(filled, to.parsed + (uint32_t)(literals_end - to.literal));
 	}
-	if (d->run_count < DEFLATE_RUNS - 1 && d->parsed < end)
-		add_run(d, end - d->parsed, 0, 1);
-	/* These are read in threes. */
-	memset(d->literals + d->literal_count, 0, 2);
+	if (to.run < runs_end && to.parsed < end)
+		add_run(d, &to, end - to.parsed, 0, 1);
+	memset(to.literal, 0, 2); /* literals are read in threes */
+	d->parsed = to.parsed;
+	d->run_count = (uint32_t)(to.run - d->runs);
+	d->literal_count = (uint32_t)(to.literal - d->literals);
 	d->distance = last;
 }
 
 /* ---- a block's codes ---- */
-
-/* How often each symbol and each distance code is in the block. */
-struct counts {
-	uint16_t symbols[SYMBOLS];
-	uint16_t distances[DEFLATE_DISTANCES];
-};
 
 /* Four by turns: a count that was just written is slow to read. */
 static void
@@ -296,31 +307,15 @@ count_literals(const struct deflate *d, uint16_t *counts)
 		counts[i] = (uint16_t)(counts[i] + more[0][i] + more[1][i] + more[2][i]);
 }
 
-static void
-count(const struct deflate *d, struct counts *c)
-{
-	memset(c, 0, sizeof(*c));
-	count_literals(d, c->symbols);
-	for (uint32_t i = 0; i < d->run_count; i++) {
-		const struct deflate_run *r = &d->runs[i];
-
-		if (r->length == 0)
-			continue;
-		c->symbols[END_OF_BLOCK + 1 + length_codes[r->length - MATCH_MIN]]++;
-		c->distances[distance_code(r->distance)]++;
-	}
-	c->symbols[END_OF_BLOCK] = 1;
-}
-
 /* Bits of all that was counted, in the codes made for it. */
 static uint64_t
-body_bits(const struct deflate *d, const struct counts *c)
+body_bits(const struct deflate *d, const struct deflate_counts *c)
 {
 	uint64_t bits = 0;
 
-	for (unsigned s = 0; s < SYMBOLS; s++)
+	for (unsigned s = 0; s < DEFLATE_SYMBOLS; s++)
 		bits += (uint32_t)c->symbols[s] * d->symbols[s].length;
-	for (unsigned s = END_OF_BLOCK + 1; s < SYMBOLS; s++)
+	for (unsigned s = END_OF_BLOCK + 1; s < DEFLATE_SYMBOLS; s++)
 		bits += c->symbols[s] * length_extra_bits(s - END_OF_BLOCK - 1);
 	for (unsigned s = 0; s < DEFLATE_DISTANCES; s++)
 		bits += (uint32_t)c->distances[s] *
@@ -339,8 +334,8 @@ static const uint8_t item_extra_bits[ITEMS] = {[16] = 2, [17] = 3, [18] = 7};
 struct head {
 	unsigned symbols, distances, items_coded; /* up to the last that has a code */
 	unsigned count;
-	uint8_t items[SYMBOLS + DEFLATE_DISTANCES];
-	uint8_t extra[SYMBOLS + DEFLATE_DISTANCES];
+	uint8_t items[DEFLATE_SYMBOLS + DEFLATE_DISTANCES];
+	uint8_t extra[DEFLATE_SYMBOLS + DEFLATE_DISTANCES];
 	struct huffman_code codes[ITEMS];
 };
 
@@ -393,12 +388,12 @@ next_item(struct head *h, const uint8_t *lengths, unsigned n, bool first)
 static unsigned
 make_head(struct head *h, const struct deflate *d)
 {
-	uint8_t lengths[SYMBOLS + DEFLATE_DISTANCES];
+	uint8_t lengths[DEFLATE_SYMBOLS + DEFLATE_DISTANCES];
 	uint16_t counts[ITEMS] = {0};
 	unsigned n, bits;
 
 	h->count = 0;
-	h->symbols = count_codes(d->symbols, SYMBOLS, END_OF_BLOCK + 1);
+	h->symbols = count_codes(d->symbols, DEFLATE_SYMBOLS, END_OF_BLOCK + 1);
 	h->distances = count_codes(d->distances, DEFLATE_DISTANCES, 1);
 	n = h->symbols + h->distances;
 	for (unsigned i = 0; i < n; i++)
@@ -445,14 +440,17 @@ write_head(struct bit_writer *w, const struct head *h, bool last)
 static void
 make_lengths(struct deflate *d)
 {
-	for (unsigned i = 0, first = 0; i < DEFLATE_LENGTHS; i++) {
-		unsigned code = length_codes[i], extra = length_extra_bits(code);
-		struct huffman_code c = d->symbols[END_OF_BLOCK + 1 + code];
+	uint32_t *next = d->lengths;
 
-		if (code != length_codes[first])
-			first = i;
-		d->lengths[i] = (c.bits | (i - first) << c.length) | (c.length + extra)
-									     << LENGTH_BITS_SHIFT;
+	for (unsigned code = 0; code < DEFLATE_SYMBOLS - END_OF_BLOCK - 1; code++) {
+		struct huffman_code c = d->symbols[END_OF_BLOCK + 1 + code];
+		unsigned extra = length_extra_bits(code);
+		uint32_t entry = c.bits | (uint32_t)(c.length + extra) << LENGTH_BITS_SHIFT;
+
+		if (code == LAST_LENGTH_CODE) /* the code before could say 258, too */
+			next--;
+		for (uint32_t i = 0; i < 1U << extra; i++)
+			*next++ = entry | i << c.length;
 	}
 }
 
@@ -472,14 +470,15 @@ begin_block(struct deflate *d, unsigned char *p)
 {
 	struct bit_writer w = resume(d, p);
 	uint32_t size = d->parsed - d->block;
-	struct counts c;
+	struct deflate_counts *c = &d->counts;
 	struct head h;
 	uint64_t bits;
 
-	count(d, &c);
-	cpromi_huffman_make(c.symbols, SYMBOLS, CODE_BITS, d->symbols);
-	cpromi_huffman_make(c.distances, DEFLATE_DISTANCES, CODE_BITS, d->distances);
-	bits = make_head(&h, d) + body_bits(d, &c);
+	count_literals(d, c->symbols);
+	c->symbols[END_OF_BLOCK] = 1;
+	cpromi_huffman_make(c->symbols, DEFLATE_SYMBOLS, CODE_BITS, d->symbols);
+	cpromi_huffman_make(c->distances, DEFLATE_DISTANCES, CODE_BITS, d->distances);
+	bits = make_head(&h, d) + body_bits(d, c);
 	d->last = d->finishing && d->parsed == d->filled;
 	if (d->block != UINT32_MAX && bits / 8 > size) {
 		write_stored_head(&w, d->last, size);
@@ -497,21 +496,35 @@ end_block(struct deflate *d)
 {
 	d->run = d->run_count = 0;
 	d->literal = d->literal_count = 0;
+	memset(&d->counts, 0, sizeof(d->counts));
 	d->block = d->parsed;
 	d->phase = DEFLATE_TAKES;
 }
 
+static inline void
+put_if(struct bit_writer *w, struct huffman_code c, bool wanted)
+{
+	unsigned mask = -(unsigned)wanted;
+
+	put(w, c.bits & mask, c.length & mask);
+}
+
 /* Up to three literals without a branch: how many is hard to predict. */
 static inline void
-put_few(struct bit_writer *w, const struct huffman_code *symbols, const unsigned char *p,
-	unsigned n)
+put_few(struct bit_writer *w, const struct huffman_code *codes, const unsigned char *p, unsigned n)
 {
-	for (unsigned i = 0; i < 3; i++) {
-		struct huffman_code c = symbols[p[i]];
-		unsigned keep = -(unsigned)(i < n);
+	put_if(w, codes[p[0]], n > 0);
+	put_if(w, codes[p[1]], n > 1);
+	put_if(w, codes[p[2]], n > 2);
+}
 
-		put(w, c.bits & keep, c.length & keep);
-	}
+static inline void
+put_four(struct bit_writer *w, const struct huffman_code *codes, const unsigned char *p)
+{
+	put_code(w, codes[p[0]]);
+	put_code(w, codes[p[1]]);
+	put_code(w, codes[p[2]]);
+	put_code(w, codes[p[3]]);
 }
 
 static inline void
@@ -537,8 +550,7 @@ write_body(struct deflate *d, unsigned char *p, const unsigned char *end)
 		struct deflate_run r = d->runs[run];
 
 		for (; r.literals >= 4 && w.p < stop; r.literals -= 4, in += 4) {
-			for (unsigned i = 0; i < 4; i++)
-				put_code(&w, d->symbols[in[i]]);
+			put_four(&w, d->symbols, in);
 			flush(&w);
 		}
 		if (w.p >= stop) {

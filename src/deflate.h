@@ -22,12 +22,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define DEFLATE_WINDOW                                                                             \
-	32768 /* bytes at hand; no match reaches back further than the format's 32 KiB */
-#define DEFLATE_HISTORY 16384 /* those that stay when the window is full */
-#define DEFLATE_RUNS 1024     /* at most in a block; more would fit fewer pages' parts */
+/* Sizes; so the whole is below 64 KiB. Larger windows gain little: most lines are like one near by. */
+#define DEFLATE_WINDOW 32768  /* bytes at hand, as far back as the format can reach */
+#define DEFLATE_HISTORY 12288 /* those that stay when the window is full */
+#define DEFLATE_RUNS 1280     /* at most in a block */
 #define DEFLATE_LITERALS 6144 /* at most in a block */
 #define DEFLATE_HASH_BITS 12
+#define DEFLATE_SYMBOLS 286  /* literals, the end of a block, codes for lengths */
 #define DEFLATE_LENGTHS 256  /* of matches: 3 … 258 */
 #define DEFLATE_DISTANCES 30 /* codes for them */
 #define DEFLATE_UNIT 384     /* bytes that are enough for what is written as a whole */
@@ -37,6 +38,12 @@ struct deflate_run {
 	uint16_t literals;
 	uint16_t length; /* of the match; 0: none */
 	uint16_t distance;
+};
+
+/* How often each symbol and each code of a distance occurs. */
+struct deflate_counts {
+	uint16_t symbols[DEFLATE_SYMBOLS];
+	uint16_t distances[DEFLATE_DISTANCES];
 };
 
 enum deflate_phase {
@@ -68,6 +75,7 @@ struct deflate {
 	/* The block at hand, and how far it is written. */
 	uint32_t run_count, run;
 	uint32_t literal_count, literal;
+	struct deflate_counts counts; /* of what is in it, literals excepted until it is full */
 
 	size_t staged;   /* bytes of stage, */
 	size_t unstaged; /* and how many have been read */
@@ -76,7 +84,7 @@ struct deflate {
 
 	/* Not looked at before they are set; all above is zero at the start. */
 	unsigned char stage[DEFLATE_UNIT];
-	struct huffman_code symbols[CPROMI_HUFFMAN_SYMBOLS];
+	struct huffman_code symbols[DEFLATE_SYMBOLS];
 	struct huffman_code distances[DEFLATE_DISTANCES];
 	uint32_t lengths[DEFLATE_LENGTHS]; /* codes with their extra bits, and how many these are */
 	struct deflate_run runs[DEFLATE_RUNS];

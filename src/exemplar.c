@@ -105,47 +105,80 @@ copy(struct note *n, struct exemplar *out)
 
 /* ---- slots ----------------------------------------------------------------- */
 
-static atomic_u64 *
-slots_at(const struct handle *h, region_ref block)
+/* Does its run have no word for each slot? Then the first one names an array of them. */
+static bool
+has_array(const struct shape *s)
 {
-	if (block == 0)
-		return NULL;
-	return (atomic_u64 *)cpromi_region_at(h->chunk->shape->region, block) + h->offset;
+	return s->run <= s->count;
+}
+
+static void *
+at(const struct handle *h, uint64_t ref)
+{
+	return cpromi_region_at(h->chunk->shape->region, (region_ref)ref);
+}
+
+/* The series' words of the block; NULL if that is none. */
+static atomic_u64 *
+words_at(const struct handle *h, region_ref block)
+{
+	return block == 0 ? NULL : (atomic_u64 *)at(h, block) + h->offset;
 }
 
 /* NULL: there are none yet. Acquire: zeroed before they are seen. */
 static atomic_u64 *
 found_slots(const struct handle *h)
 {
-	return slots_at(h, load_acquire(&h->chunk->exemplars));
+	atomic_u64 *words = words_at(h, load_acquire(&h->chunk->exemplars));
+
+	if (words == NULL || !has_array(h->chunk->shape))
+		return words;
+	return at(h, load_acquire(words));
 }
 
 /* Made now if there are none; NULL without memory. */
 static atomic_u64 *
-make_slots(const struct handle *h)
+make_words(const struct handle *h)
 {
 	struct chunk *c = h->chunk;
 	struct region *r = c->shape->region;
 	size_t bytes = (size_t)c->capacity * c->shape->run * WORD;
 	uint32_t there = load_acquire(&c->exemplars);
-	void *block;
+	region_ref block;
+	void *p;
 
 	if (there != 0)
-		return slots_at(h, there);
-	block = cpromi_region_alloc(r, bytes);
-	if (block == NULL)
+		return words_at(h, there);
+	p = cpromi_region_alloc(r, bytes);
+	if (p == NULL)
 		return NULL;
+	block = cpromi_region_ref(r, p);
 	/* Release: pairs with load_acquire in found_slots(). */
-	if (cas_acq_rel(&c->exemplars, &there, cpromi_region_ref(r, block)))
-		return found_slots(h);
-	cpromi_region_free(r, block, bytes);
-	return slots_at(h, there);
+	if (cas_acq_rel(&c->exemplars, &there, block))
+		return words_at(h, block);
+	cpromi_region_free(r, p, bytes);
+	return words_at(h, there);
 }
 
-static struct note *
-note_of(const struct handle *h, uint64_t slot)
+static atomic_u64 *
+make_slots(const struct handle *h)
 {
-	return cpromi_region_at(h->chunk->shape->region, (region_ref)slot);
+	const struct shape *s = h->chunk->shape;
+	size_t bytes = (s->count + 1) * WORD;
+	atomic_u64 *words = make_words(h), *array;
+	uint64_t there;
+
+	if (words == NULL || !has_array(s))
+		return words;
+	there = load_acquire(words);
+	if (there != 0)
+		return at(h, there);
+	array = cpromi_region_alloc(s->region, bytes);
+	/* Release: pairs with load_acquire in found_slots(). */
+	if (array == NULL || cas_acq_rel(words, &there, cpromi_region_ref(s->region, array)))
+		return array;
+	cpromi_region_free(s->region, array, bytes);
+	return at(h, there);
 }
 
 /* Puts the note, or none, into the slot, if that still is as it was: X1. */
@@ -165,7 +198,7 @@ cpromi_exemplar_read(const struct series *s, size_t bucket, struct exemplar *out
 
 	for (int tries = 0; slots != NULL && tries < EXEMPLAR_TRIES; tries++) {
 		uint64_t slot = load_acquire(&slots[bucket]);
-		struct note *n = note_of(&s->handle, slot);
+		struct note *n = at(&s->handle, slot);
 		uint64_t birth;
 
 		if (n == NULL)
@@ -184,7 +217,7 @@ cpromi_exemplar_forget(struct series *s)
 
 	for (size_t i = 0; slots != NULL && i <= s->handle.chunk->shape->count; i++) {
 		uint64_t slot = load_acquire(&slots[i]);
-		struct note *n = note_of(&s->handle, slot);
+		struct note *n = at(&s->handle, slot);
 
 		if (n != NULL && change(&s->handle, &slots[i], &slot, NULL))
 			give_note(registry_of(&s->handle), n);
@@ -204,7 +237,7 @@ put(const struct handle *h, size_t bucket, uint64_t birth, const struct exemplar
 	fill(n, birth, e);
 	slot = load_acquire(&slots[bucket]);
 	if (change(h, &slots[bucket], &slot, n))
-		n = note_of(h, slot);
+		n = at(h, slot);
 	if (n != NULL)
 		give_note(r, n);
 	return true;
@@ -316,7 +349,7 @@ put_at(const struct handle *h, size_t bucket, double v, int64_t now, cprom_strin
 void
 cpromi_exemplar_put(const struct handle *h, size_t bucket, double v, cprom_strings labels)
 {
-	if (h->kind == HANDLE_SERIES)
+	if (cpromi_handle_counts(h))
 		put_at(h, bucket, v, cpromi_unix_coarse_ns(), labels);
 }
 
@@ -361,7 +394,7 @@ static bool
 is_due(const struct handle *h, size_t bucket, int64_t now)
 {
 	atomic_u64 *slots = found_slots(h);
-	struct note *n = slots == NULL ? NULL : note_of(h, load_acquire(&slots[bucket]));
+	struct note *n = slots == NULL ? NULL : at(h, load_acquire(&slots[bucket]));
 
 	return n == NULL || (uint64_t)now - load_relaxed(&n->time) >= load_relaxed(&interval_ns);
 }
@@ -372,7 +405,7 @@ cpromi_exemplar_ask(const struct handle *h, size_t bucket, double v)
 	hook_function hook = (hook_function)load_acquire(&cpromi_exemplar_hook);
 	struct cprom_exemplar e = {h, bucket, v, cpromi_unix_coarse_ns()};
 
-	if (hook == NULL || inside || h->kind != HANDLE_SERIES || !is_due(h, bucket, e.now))
+	if (hook == NULL || inside || !cpromi_handle_counts(h) || !is_due(h, bucket, e.now))
 		return;
 	inside = true;
 	hook(&e);

@@ -4,8 +4,10 @@
  *
  * Each chunk has, from the first exemplar of one of its series on, one more block beside
  * those of its lanes, of a word per cell: the slots. Slot i of a series is its bucket i's,
- * slot 0 that of a counter or of a histogram without bounds. A slot names a note, in which
- * the exemplar is written, and counts its changes.
+ * slot 0 that of a counter or of a histogram without bounds. A series whose cells are fewer
+ * than its buckets (a native histogram's are elsewhere) has an array of slots, made with its
+ * first exemplar, which its word in the block names. A slot names a note, in which the exemplar
+ * is written, and counts its changes.
  *
  *   chunk.exemplars ──► [ slots of series 0 ][ slots of series 1 ] …
  *   slot: changes << 32 | reference ──► note: birth, value, time, labels

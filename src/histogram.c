@@ -80,25 +80,26 @@ cprom_histogram_create(const cprom_histogram_options *from)
 	return (cprom_histogram *)cpromi_family_register(&spec);
 }
 
-static inline void
+/* The bucket. */
+static inline size_t
 observe(const struct handle *h, double v, double sum, uint64_t n)
 {
 	size_t bucket = cpromi_bucket_of(&h->chunk->shape->buckets, v);
 
 	if (LIKELY(cpromi_snapshot_own(h, 2 + bucket, n, sum)))
-		return;
+		return bucket;
 	if (h->kind == HANDLE_NATIVE)
 		cpromi_native_observe(h, bucket, v, sum, n);
 	else
 		cpromi_snapshot_add_slow(h, 2 + bucket, n, sum);
+	return bucket;
 }
 
 /* The same, and an exemplar if the hook has labels for one. */
 static NOINLINE void
 observe_hooked(const struct handle *h, double v, double sum, uint64_t n)
 {
-	observe(h, v, sum, n);
-	cpromi_exemplar_ask(h, cpromi_bucket_of(&h->chunk->shape->buckets, v), v);
+	cpromi_exemplar_ask(h, observe(h, v, sum, n), v);
 }
 
 void
@@ -127,8 +128,7 @@ cprom_histogram_observe_exemplar(cprom_histogram *m, double v, cprom_strings lab
 		cpromi_drop(h, DROP_NAN);
 		return;
 	}
-	observe(h, v, v, 1);
-	cpromi_exemplar_put(h, cpromi_bucket_of(&h->chunk->shape->buckets, v), v, labels);
+	cpromi_exemplar_put(h, observe(h, v, v, 1), v, labels);
 }
 
 void

@@ -268,9 +268,9 @@ drop_info_text(struct cprom_registry *r, const struct handle *h)
 void
 cpromi_series_reclaim(struct cprom_registry *r, struct series *s)
 {
+	cpromi_exemplar_forget(s);
 	if (s->handle.type == CPROM_TYPE_INFO)
 		drop_info_text(r, &s->handle);
-	cpromi_exemplar_forget(s);
 	if (s->text != NULL)
 		cpromi_region_free(&r->region, s->text, text_bytes(s->text->length, r->created));
 	s->text = NULL;

@@ -250,6 +250,13 @@ before_time(char *p, unsigned field, int64_t seconds, uint32_t nanos)
 	return before_message(p, field, end);
 }
 
+/* If it is known when the series began. */
+static char *
+before_created(char *p, unsigned field, int64_t ms)
+{
+	return ms == 0 ? p : before_time(p, field, ms / 1000, (uint32_t)(ms % 1000) * 1000000);
+}
+
 /* If the bucket, or the counter, has one. */
 static char *
 before_exemplar(char *p, unsigned field, const struct samples *s, size_t bucket)
@@ -386,16 +393,6 @@ before_native(char *p, const struct samples *s)
 
 /* ---- values ----------------------------------------------------------------- */
 
-/* If it is known; a native histogram has its own (before_native()). */
-static char *
-before_created(char *p, unsigned field, const struct samples *s)
-{
-	if (LIKELY(s->created_ms == 0))
-		return p;
-	return before_time(p, field, s->created_ms / 1000,
-			   (uint32_t)(s->created_ms % 1000 * 1000000));
-}
-
 /* That of +Inf is shown for its exemplar alone. */
 static char *
 before_bucket(char *p, const struct samples *s, size_t i)
@@ -417,7 +414,7 @@ before_histogram(char *p, const struct samples *s)
 	if (s->native != NULL)
 		p = before_native(p, s);
 	else
-		p = before_created(p, HISTOGRAM_CREATED, s);
+		p = before_created(p, HISTOGRAM_CREATED, s->created_ms);
 	for (size_t i = s->told_apart; i-- > 0;)
 		p = before_bucket(p, s, i);
 	p = before_double(p, HISTOGRAM_SUM, s->values[s->told_apart]);
@@ -427,7 +424,7 @@ before_histogram(char *p, const struct samples *s)
 static char *
 before_summary(char *p, const struct samples *s)
 {
-	p = before_created(p, SUMMARY_CREATED, s);
+	p = before_created(p, SUMMARY_CREATED, s->created_ms);
 	for (size_t i = s->told_apart; i-- > 0;) {
 		const char *end = p;
 
@@ -443,7 +440,7 @@ static char *
 before_number(char *p, const struct naming *n, const struct samples *s, size_t i)
 {
 	if (n->type == CPROM_TYPE_COUNTER) {
-		p = before_created(p, COUNTER_CREATED, s);
+		p = before_created(p, COUNTER_CREATED, s->created_ms);
 		p = before_exemplar(p, COUNTER_EXEMPLAR, s, 0);
 	}
 	return before_double(p, NUMBER_VALUE, s->values[i]);

@@ -17,10 +17,8 @@ _Static_assert(offsetof(struct series, handle.link) == 0 &&
 		       offsetof(struct info_text, handle.link) == 0,
 	       "retired objects are linked at their start");
 
-/*
- * An object that no reader can see any more: a series, a family, a record of a native histogram,
- * or what an info said.
- */
+/* An object that no reader can see any more: a series, a family, a record of a native histogram,
+ * or what an info said. */
 static void
 reclaim(struct epoch *e, void *object)
 {

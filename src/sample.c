@@ -125,7 +125,9 @@ cpromi_samples_read(struct samples *r, const struct series *s, bool canonical, v
 		.series = s,
 	};
 	if (cpromi_family_of_series(s)->registry->created && has_beginning(h->type))
-		r->created_ms = *text_created(s->text);
+		r->created_ms = h->kind == HANDLE_NATIVE
+					? (int64_t)(cpromi_record_of(h)->created * 1e3)
+					: *text_created(s->text);
 	switch (h->type) {
 	case CPROM_TYPE_COUNTER:
 		out[0] = cprom_counter_value((const cprom_counter *)h);

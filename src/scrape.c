@@ -46,8 +46,9 @@
 #include <stdlib.h>
 
 #define MESSAGE_HELD 16384
-#define MESSAGE_FILLED 512  /* at once */
-#define SERIES_MEASURED 256 /* in one epoch */
+#define MESSAGE_FILLED 512   /* at once */
+#define SERIES_MEASURED 256  /* in one epoch */
+#define ONE_BYTE_LENGTHS 128 /* in all of a Metric that is shorter */
 
 /* The MetricFamily at hand: see B1. */
 struct message {
@@ -60,7 +61,8 @@ struct message {
 	uint64_t size;  /* measured */
 	uint64_t
 		left; /* promised, not written yet: to be filled when it is not being written any more */
-	bool grows; /* its series may: B2 */
+	bool grows;         /* its series may: B2 */
+	size_t beside_text; /* what a Metric of one value takes more than its text; 0: not known */
 	bool native;
 	bool again;            /* what is measured will be shown: B5 */
 	struct buffer held;    /* its Metrics, up to MESSAGE_HELD */
@@ -211,6 +213,7 @@ measure_message(cprom_scrape *s)
 	m->start = s->place;
 	m->size = 0;
 	m->grows = m->native = m->again = false;
+	m->beside_text = 0;
 	m->held.length = 0;
 }
 
@@ -312,6 +315,22 @@ show_metrics(cprom_scrape *s, struct target *t, const struct samples *r)
 	return show_apart(s, t, p, size);
 }
 
+/*
+ * The size of a series of one value, without writing it: as long as each length in it is one
+ * byte, and nothing is escaped, it differs from others of the family by the length of its text.
+ */
+static inline bool
+is_measured_by_text(struct message *m, const struct text *text)
+{
+	size_t size = m->beside_text + text->length;
+
+	if (m->phase != MESSAGE_MEASURED || m->size <= MESSAGE_HELD || m->beside_text == 0 ||
+	    text->escaped || size >= ONE_BYTE_LENGTHS)
+		return false;
+	m->size += size;
+	return true;
+}
+
 static enum step
 show_metric_of_value(cprom_scrape *s, struct target *t, const struct series *series, double value)
 {
@@ -323,7 +342,14 @@ show_metric_of_value(cprom_scrape *s, struct target *t, const struct series *ser
 		.labels_length = series->text->length,
 	};
 
-	return show_metrics(s, t, &r);
+	struct message *m = &s->message;
+	uint64_t before = m->size;
+	enum step done = show_metrics(s, t, &r);
+
+	if (m->phase == MESSAGE_MEASURED && !series->text->escaped &&
+	    m->size - before < ONE_BYTE_LENGTHS)
+		m->beside_text = (size_t)(m->size - before) - series->text->length;
+	return done;
 }
 
 /* ---- series ----------------------------------------------------------------- */
@@ -407,7 +433,9 @@ show_series(cprom_scrape *s, struct target *t, const struct series *series)
 
 	if (cpromi_samples_is_value(h) && LIKELY(!s->created) &&
 	    !(s->format.kind != FORMAT_TEXT && cpromi_exemplar_any(series)))
-		return show_value(s, t, series, cpromi_samples_value(h));
+		return is_measured_by_text(&s->message, series->text)
+			       ? STEP_WENT_ON
+			       : show_value(s, t, series, cpromi_samples_value(h));
 	return show_all_samples(s, t, series);
 }
 

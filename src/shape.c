@@ -16,17 +16,6 @@ _Static_assert(MAX_CHUNK_CELLS <= UINT16_MAX && CPROM_MAX_LANES + 2 <= UINT16_MA
 /* ---- finding and making ---------------------------------------------------- */
 
 static bool
-same_states(cprom_strings a, cprom_strings b)
-{
-	if (a.count != b.count)
-		return false;
-	for (size_t i = 0; i < a.count; i++)
-		if (strcmp(a.items[i], b.items[i]) != 0)
-			return false;
-	return true;
-}
-
-static bool
 same_limits(const struct native_limits *a, const struct native_limits *b)
 {
 	return a->schema == b->schema && a->max_buckets == b->max_buckets &&
@@ -39,6 +28,17 @@ bool
 cpromi_shape_differs_natively(const struct shape *a, const struct shape *b)
 {
 	return !same_limits(&a->native, &b->native);
+}
+
+static bool
+same_states(cprom_strings a, cprom_strings b)
+{
+	if (a.count != b.count)
+		return false;
+	for (size_t i = 0; i < a.count; i++)
+		if (strcmp(a.items[i], b.items[i]) != 0)
+			return false;
+	return true;
 }
 
 static bool
@@ -195,9 +195,9 @@ drop_parts(struct shape *s)
 
 	cpromi_region_free(r, (void *)s->bounds, bounds_bytes(s->count));
 	cpromi_region_free(r, (void *)s->texts, 2 * bound_lines(s) * sizeof(*s->texts));
+	cpromi_region_free(r, (void *)s->buckets.keys, s->buckets.bytes);
 	if (s->states.count > 0)
 		cpromi_region_free(r, (void *)s->states.items, states_bytes(s->states));
-	cpromi_region_free(r, (void *)s->buckets.keys, s->buckets.bytes);
 	cpromi_region_free(r, s->none, NONE_BYTES);
 	cpromi_region_free(r, s, sizeof(*s));
 }

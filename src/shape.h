@@ -57,6 +57,13 @@ struct handle {
 	uint8_t kind;
 };
 
+/* Is it a series that observations and additions are counted in, native or not? */
+static inline bool
+cpromi_handle_counts(const struct handle *h)
+{
+	return h->kind == HANDLE_SERIES || h->kind == HANDLE_NATIVE;
+}
+
 /* `le="0.5"` or `quantile="0.99"`, as it stands in a line. */
 struct bound_text {
 	unsigned char length;

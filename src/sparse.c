@@ -74,22 +74,32 @@ cpromi_sparse_grow(const struct sparse *a, uint32_t key, bool *made)
 	return branch == NULL ? NULL : get_leaf(a->leaf, &branch[key >> 6 & 63], made);
 }
 
+/* The same within one branch; *key goes to the next branch if there is none. */
+static struct handle *
+next_in_branch(atomic_ptr *branch, uint32_t *key, uint32_t end)
+{
+	uint32_t last = *key | (SPARSE_FAN * SPARSE_LEAF - 1);
+
+	for (; branch != NULL && *key < end && *key <= last;
+	     *key = (*key | (SPARSE_LEAF - 1)) + 1) {
+		uintptr_t leaf = load_acquire(&branch[*key >> 6 & 63]);
+
+		if (leaf != 0)
+			return (struct handle *)leaf;
+	}
+	*key = last + 1;
+	return NULL;
+}
+
 struct handle *
 cpromi_sparse_next(const struct sparse *a, uint32_t *key, uint32_t end)
 {
 	atomic_ptr *root = sparse_array(load_acquire(a->root));
+	struct handle *leaf = NULL;
 
-	while (root != NULL && *key < end) {
-		struct handle *leaf = cpromi_sparse_leaf(a->root, *key);
-
-		if (leaf != NULL)
-			return leaf;
-		if (load_acquire(&root[*key >> 12]) == 0)
-			*key = (*key | 0xFFF) + 1;
-		else
-			*key = (*key | 0x3F) + 1;
-	}
-	return NULL;
+	while (root != NULL && leaf == NULL && *key < end)
+		leaf = next_in_branch((atomic_ptr *)load_acquire(&root[*key >> 12]), key, end);
+	return leaf;
 }
 
 void

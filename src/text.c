@@ -232,22 +232,6 @@ cpromi_text_alike(struct text_line *l, const struct samples *s, size_t i,
 	return s->told_apart - i;
 }
 
-/* When the series began: behind its other samples, for readers look no further. */
-static NOINLINE char *
-put_created(char *p, const struct text_line *samples, const struct naming *n, int64_t ms)
-{
-	struct text_line l = *samples;
-
-	l.name_length = n->family_length;
-	l.suffix = "_created";
-	l.suffix_length = strlen(l.suffix);
-	p = put_front(p, &l, false);
-	if (l.labels_length > 0)
-		*p++ = '}';
-	*p++ = ' ';
-	return end_line(put_seconds(p, ms), &l);
-}
-
 /* Lines of n > 0 buckets, or the one of a counter, if extras is NULL. */
 static NOINLINE char *
 put_with_exemplars(char *p, struct text_line *l, const struct samples *s,
@@ -263,6 +247,22 @@ put_with_exemplars(char *p, struct text_line *l, const struct samples *s,
 	}
 	l->exemplar = NULL;
 	return p;
+}
+
+/* When the series began: behind its other samples, for readers look no further. */
+static NOINLINE char *
+put_created(char *p, const struct text_line *samples, const struct naming *n, int64_t ms)
+{
+	struct text_line l = *samples;
+
+	l.name_length = n->family_length;
+	l.suffix = "_created";
+	l.suffix_length = strlen(l.suffix);
+	p = put_front(p, &l, false);
+	if (l.labels_length > 0)
+		*p++ = '}';
+	*p++ = ' ';
+	return end_line(put_seconds(p, ms), &l);
 }
 
 char *

@@ -82,10 +82,12 @@ house_tests = \
 e2e_tests = \
 	tests/churn.sh \
 	tests/e2e_example.sh \
+	tests/e2e_formats.sh \
 	tests/e2e_gzip.sh \
 	tests/e2e_install.sh \
 	tests/e2e_prefork.sh \
 	tests/e2e_prometheus.sh \
+	tests/formats.sh \
 	tests/page_judges.sh \
 	tests/prefork.sh \
 	tests/protobuf_judges.sh \
@@ -97,10 +99,13 @@ explore_tests = tests/explore.sh
 
 # Included, read or run by the tests above.
 test_helpers = \
+	tests/accept_proxy.py \
+	tests/check_formats.py \
 	tests/check_openmetrics.py \
 	tests/check_page.py \
 	tests/check_protobuf.py \
 	tests/common.sh \
+	tests/compare_jobs.py \
 	tests/decode_values.h \
 	tests/expect.h \
 	tests/gen_crc32_table.py \
@@ -115,8 +120,10 @@ test_helpers = \
 # Programs that scripts or check-long run; they use no cmocka.
 helper_programs = \
 	tests/churn \
+	tests/format_daemon \
 	tests/pages \
 	tests/prefork \
+	tests/random_registries \
 	tests/scrape_memory \
 	tests/stress
 
@@ -196,6 +203,7 @@ check-long: check tests/sweep_number
 	./tests/prefork 180 64
 	./tests/prefork 60 4
 	./tests/churn 50000000
+	FORMATS=10000 $(MAKE) $(AM_MAKEFLAGS) check TESTS=tests/formats.sh
 	EXPLORE=long $(MAKE) $(AM_MAKEFLAGS) check-explore TEST_TIMEOUT=3600
 
 # The style that .clang-format describes; what macros take part in is laid out by hand.

@@ -30,6 +30,9 @@ CPROM_COUNTER(file_counter, "file_total", "C.", [](auto &o) { o.labels = CPROM_L
 CPROM_GAUGE(file_gauge, "file_gauge", "G.");
 CPROM_HISTOGRAM(file_histogram, "file_seconds", "H.",
 		[](auto &o) { o.buckets = CPROM_BUCKETS(0.1, 1, 10); });
+static CPROM_HISTOGRAM(file_native, "file_native_seconds", "N.", [](auto &o) {
+	o.native = CPROM_NATIVE([](auto &n) { n.growth = 1.5; }, [](auto &n) { n.min_reset = 60; });
+});
 static CPROM_SUMMARY(file_summary, "file_summary_seconds", "S.", [](auto &o) {
 	o.quantiles = CPROM_QUANTILES(0.5, 0.99);
 	o.max_age = 60;
@@ -122,7 +125,7 @@ infos_and_statesets_say_what_is_on()
 static void
 file_scope_metrics_are_there()
 {
-	CHECK(file_counter && file_gauge && file_histogram && file_summary);
+	CHECK(file_counter && file_gauge && file_histogram && file_native && file_summary);
 	CHECK(file_instrument.calls && file_instrument.errors && file_instrument.in_progress &&
 	      file_instrument.seconds);
 	CHECK(cprom_instrument_labels(&file_instrument_by_kind, "a").seconds != nullptr);

@@ -140,6 +140,42 @@ children_have_their_own(void **state)
 	assert_exemplar(b, 0, 2, "id=\"of b\"");
 }
 
+/* Their cells are elsewhere: the slots of one must not be those of its neighbour. */
+static void
+native_histograms_have_one_for_each_classic_bucket(void **state)
+{
+	cprom_histogram *parent = cprom_histogram_new(
+		"n", "N.", .registry = registry, .labels = CPROM_LABELS("who"),
+		.buckets = CPROM_BUCKETS(1, 2), .native = CPROM_NATIVE(.growth = 1.1));
+	cprom_histogram *only = cprom_histogram_new("o", "O.", .registry = registry,
+						    .native = CPROM_NATIVE(.growth = 1.1));
+	cprom_histogram *a = cprom_labels(parent, "a"), *b = cprom_labels(parent, "b");
+	cprom_histogram *both[] = {a, b};
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++)
+		for (unsigned k = 0; k < 3; k++) {
+			char id[8];
+
+			snprintf(id, sizeof(id), "%u", i);
+			cprom_histogram_observe_exemplar(both[i], k + 0.5, CPROM_LABELS("id", id));
+		}
+	for (unsigned k = 0; k < 3; k++) {
+		assert_exemplar(a, k, k + 0.5, "id=\"0\"");
+		assert_exemplar(b, k, k + 0.5, "id=\"1\"");
+	}
+	assert_none(only, 0);
+	cprom_histogram_observe_exemplar(only, 7, CPROM_LABELS("id", "o"));
+	assert_exemplar(only, 0, 7, "id=\"o\"");
+	assert_int_equal(cprom_remove(parent, "a"), 0);
+	cpromi_epoch_reclaim(&registry->epoch);
+	a = cprom_labels(parent, "c");
+	for (unsigned k = 0; k < 3; k++) {
+		assert_none(a, k);
+		assert_exemplar(b, k, k + 0.5, "id=\"1\"");
+	}
+}
+
 static void
 values_are_escaped(void **state)
 {
@@ -796,6 +832,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		test(the_last_one_of_each_bucket_is_kept),
 		test(children_have_their_own),
+		test(native_histograms_have_one_for_each_classic_bucket),
 		test(values_are_escaped),
 		test(names_and_values_have_128_characters_at_most),
 		test(any_number_of_labels_up_to_the_limit_fits),

@@ -105,6 +105,7 @@ struct metrics {
 	cprom_counter *whole, *fraction;
 	cprom_gauge *gauge;
 	cprom_histogram *histogram;
+	cprom_histogram *native;
 	cprom_summary *summary;
 };
 
@@ -118,6 +119,7 @@ make(int shared, unsigned max_lanes)
 		cprom_counter_new("fraction_total", "F.", .registry = r),
 		cprom_gauge_new("gauge", "G.", .registry = r),
 		cprom_histogram_new("histogram", "H.", .registry = r, .buckets = CPROM_BUCKETS(1)),
+		cprom_histogram_new("native", "N.", .registry = r, .native = CPROM_NATIVE()),
 		cprom_summary_new("summary", "S.", .registry = r,
 				  .quantiles = CPROM_QUANTILES(0.5)),
 	};
@@ -134,6 +136,7 @@ update(const struct metrics *m, int times)
 		cprom_counter_add(m->fraction, 0.25);
 		cprom_gauge_inc(m->gauge);
 		cprom_histogram_observe(m->histogram, i % 2 ? 0.5 : 2);
+		cprom_histogram_observe(m->native, i % 3 - 1);
 		cprom_summary_observe(m->summary, 3);
 	}
 }
@@ -146,6 +149,7 @@ is_between(const struct metrics *m, double least, double most)
 			   cprom_counter_value(m->fraction) * 4,
 			   cprom_gauge_value(m->gauge),
 			   (double)cprom_histogram_count(m->histogram),
+			   (double)cprom_histogram_count(m->native),
 			   (double)cprom_summary_count(m->summary),
 			   cprom_summary_sum(m->summary) / 3};
 

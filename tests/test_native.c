@@ -8,10 +8,13 @@
 #include <float.h>
 #include <math.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -797,6 +800,93 @@ resets_under_way_keep_every_page_sound(void **state)
 	assert_double(dropped(registry, "no_memory"), 0);
 }
 
+/* ---- processes ------------------------------------------------------------------ */
+
+#define PROCESSES 6
+#define KILLS 40
+
+/* Until it is killed, or so often. */
+static void
+work(cprom_histogram *h, unsigned process, int times)
+{
+	for (int i = 0; i < times; i++)
+		cprom_histogram_observe(h, ldexp((i + (int)process) % 200 - 50, (int)process));
+}
+
+static pid_t
+start(cprom_histogram *h, unsigned process, int times)
+{
+	pid_t child = fork();
+
+	assert_true(child >= 0);
+	if (child == 0) {
+		work(h, process, times);
+		_exit(0);
+	}
+	return child;
+}
+
+static void
+share(void)
+{
+	cprom_registry_free(registry);
+	registry = cprom_registry_new(.shared = 1, .max_lanes = 4);
+	assert_non_null(registry);
+}
+
+static void
+processes_count_in_one_histogram(void **state)
+{
+	pid_t children[PROCESSES];
+	struct native_view v;
+	cprom_histogram *h;
+	int status;
+
+	(void)state;
+	share();
+	h = make(CPROM_NATIVE(.max_buckets = 30, .max_zero_threshold = 4));
+	for (unsigned p = 0; p < PROCESSES; p++)
+		children[p] = start(h, p, EACH);
+	for (unsigned p = 0; p < PROCESSES; p++) {
+		assert_true(waitpid(children[p], &status, 0) == children[p] && status == 0);
+		read_view(&v, h);
+		assert_sound(&v);
+		assert_true(buckets_of(&v) <= 30);
+	}
+	assert_true(v.count == PROCESSES * EACH && cprom_histogram_count(h) == v.count);
+}
+
+static void
+killed_processes_leave_every_view_sound(void **state)
+{
+	struct native_view v;
+	cprom_histogram *h;
+	uint64_t before = 0;
+
+	(void)state;
+	share();
+	h = make(CPROM_NATIVE(.growth = 1.01, .max_buckets = 30, .min_reset = 0.01));
+	for (unsigned i = 0; i < KILLS; i++) {
+		pid_t child = start(h, i % PROCESSES, INT32_MAX);
+
+		wait_a_little(1 + i % 5);
+		read_view(&v, h);
+		assert_int_equal(kill(child, SIGKILL), 0);
+		assert_true(waitpid(child, NULL, 0) == child);
+		assert_sound(&v);
+		read_view(&v, h);
+		assert_sound(&v);
+		before += v.count;
+	}
+	assert_true(before > 0);
+	read_view(&v, h);
+	before = v.count;
+	cprom_histogram_observe(h, 3);
+	read_view(&v, h);
+	assert_true(v.count == before + 1 || v.count == 1); /* or it was reset */
+	assert_true(load_relaxed(&registry->region.used) < 8 << 20);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -824,6 +914,8 @@ main(void)
 		TEST(many_resets_take_no_more_memory),
 		TEST(no_observation_is_lost_nor_seen_half),
 		TEST(resets_under_way_keep_every_page_sound),
+		TEST(processes_count_in_one_histogram),
+		TEST(killed_processes_leave_every_view_sound),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -194,6 +194,78 @@ a_registered_counter_gives_way_to_a_collector_from_the_next_page_on(void **state
 		"# TYPE jobs_total unknown\n# HELP jobs_total C.\njobs_total 2\n# EOF\n");
 }
 
+/* The page, with each time of an exemplar taken out. */
+static char *
+page_without_times(void)
+{
+	char *page = cprom_render(registry, OPENMETRICS, NULL), *out = page, *p = page;
+
+	assert_non_null(page);
+	while (*p != '\0') {
+		char *end = strchr(p, '\n');
+		char *mark = strstr(p, " # {");
+
+		if (mark != NULL && mark < end) {
+			char *time = end;
+
+			while (time[-1] != ' ')
+				time--;
+			assert_true(strtod(time, NULL) > 1.7e9);
+			memmove(out, p, (size_t)(time - 1 - p));
+			out += time - 1 - p;
+		} else {
+			memmove(out, p, (size_t)(end - p));
+			out += end - p;
+		}
+		*out++ = '\n';
+		p = end + 1;
+	}
+	*out = '\0';
+	return page;
+}
+
+static void
+exemplars_stand_on_counters_and_buckets(void **state)
+{
+	cprom_counter *c = cprom_counter_new("c_total", "C.", .registry = registry);
+	cprom_histogram *h = cprom_histogram_new("h", "H.", .registry = registry,
+						 .labels = CPROM_LABELS("l"),
+						 .buckets = CPROM_BUCKETS(1, 2));
+	char *page;
+
+	(void)state;
+	cprom_counter_add_exemplar(c, 2, CPROM_LABELS("trace_id", "a\"b", "span", "c"));
+	cprom_histogram_observe(cprom_labels(h, "x"), 1);
+	cprom_histogram_observe_exemplar(cprom_labels(h, "x"), 1.5, CPROM_LABELS("id", "mid"));
+	cprom_histogram_observe_exemplar(cprom_labels(h, "x"), INFINITY, CPROM_LABELS("id", "inf"));
+	page = page_without_times();
+	assert_string_equal(page, "# TYPE c counter\n# HELP c C.\n"
+				  "c_total 2 # {trace_id=\"a\\\"b\",span=\"c\"} 2\n"
+				  "# TYPE h histogram\n# HELP h H.\n"
+				  "h_bucket{l=\"x\",le=\"1.0\"} 1\n"
+				  "h_bucket{l=\"x\",le=\"2.0\"} 2 # {id=\"mid\"} 1.5\n"
+				  "h_bucket{l=\"x\",le=\"+Inf\"} 3 # {id=\"inf\"} +Inf\n"
+				  "h_sum{l=\"x\"} +Inf\nh_count{l=\"x\"} 3\n# EOF\n");
+	free(page);
+}
+
+static void
+no_exemplar_stands_where_it_is_not_allowed(void **state)
+{
+	cprom_counter *c = cprom_counter_new("jobs_total", "C.", .registry = registry);
+	char *page;
+
+	(void)state;
+	cprom_gauge_new("jobs", "G.", .registry = registry);
+	cprom_counter_add_exemplar(c, 1, CPROM_LABELS("id", "x"));
+	page = cprom_render(registry, OPENMETRICS, NULL);
+	assert_null(strstr(page, " # {"));
+	free(page);
+	page = cprom_render(registry, NULL, NULL);
+	assert_null(strstr(page, " # {"));
+	free(page);
+}
+
 /* The value of the series right behind that line is a time between these, in seconds, to the ms. */
 static void
 assert_time_behind(const char *page, const char *line, const char *series, double from, double to)
@@ -338,78 +410,6 @@ collectors_say_what_was_created_when(void **state)
 			   "c_created{a=\"b\"} 1754006400 1754006401\n"
 			   "# TYPE q gaugehistogram\n# HELP q Q.\nq_bucket{le=\"+Inf\"} 1\n"
 			   "q_gsum 0\nq_gcount 1\n# EOF\n");
-}
-
-/* The page, with each time of an exemplar taken out. */
-static char *
-page_without_times(void)
-{
-	char *page = cprom_render(registry, OPENMETRICS, NULL), *out = page, *p = page;
-
-	assert_non_null(page);
-	while (*p != '\0') {
-		char *end = strchr(p, '\n');
-		char *mark = strstr(p, " # {");
-
-		if (mark != NULL && mark < end) {
-			char *time = end;
-
-			while (time[-1] != ' ')
-				time--;
-			assert_true(strtod(time, NULL) > 1.7e9);
-			memmove(out, p, (size_t)(time - 1 - p));
-			out += time - 1 - p;
-		} else {
-			memmove(out, p, (size_t)(end - p));
-			out += end - p;
-		}
-		*out++ = '\n';
-		p = end + 1;
-	}
-	*out = '\0';
-	return page;
-}
-
-static void
-exemplars_stand_on_counters_and_buckets(void **state)
-{
-	cprom_counter *c = cprom_counter_new("c_total", "C.", .registry = registry);
-	cprom_histogram *h = cprom_histogram_new("h", "H.", .registry = registry,
-						 .labels = CPROM_LABELS("l"),
-						 .buckets = CPROM_BUCKETS(1, 2));
-	char *page;
-
-	(void)state;
-	cprom_counter_add_exemplar(c, 2, CPROM_LABELS("trace_id", "a\"b", "span", "c"));
-	cprom_histogram_observe(cprom_labels(h, "x"), 1);
-	cprom_histogram_observe_exemplar(cprom_labels(h, "x"), 1.5, CPROM_LABELS("id", "mid"));
-	cprom_histogram_observe_exemplar(cprom_labels(h, "x"), INFINITY, CPROM_LABELS("id", "inf"));
-	page = page_without_times();
-	assert_string_equal(page, "# TYPE c counter\n# HELP c C.\n"
-				  "c_total 2 # {trace_id=\"a\\\"b\",span=\"c\"} 2\n"
-				  "# TYPE h histogram\n# HELP h H.\n"
-				  "h_bucket{l=\"x\",le=\"1.0\"} 1\n"
-				  "h_bucket{l=\"x\",le=\"2.0\"} 2 # {id=\"mid\"} 1.5\n"
-				  "h_bucket{l=\"x\",le=\"+Inf\"} 3 # {id=\"inf\"} +Inf\n"
-				  "h_sum{l=\"x\"} +Inf\nh_count{l=\"x\"} 3\n# EOF\n");
-	free(page);
-}
-
-static void
-no_exemplar_stands_where_it_is_not_allowed(void **state)
-{
-	cprom_counter *c = cprom_counter_new("jobs_total", "C.", .registry = registry);
-	char *page;
-
-	(void)state;
-	cprom_gauge_new("jobs", "G.", .registry = registry);
-	cprom_counter_add_exemplar(c, 1, CPROM_LABELS("id", "x"));
-	page = cprom_render(registry, OPENMETRICS, NULL);
-	assert_null(strstr(page, " # {"));
-	free(page);
-	page = cprom_render(registry, NULL, NULL);
-	assert_null(strstr(page, " # {"));
-	free(page);
 }
 
 int

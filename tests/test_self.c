@@ -53,6 +53,7 @@ a_fresh_registry_shows_every_metric_of_the_library(void **state)
 		DROPPED("negative"),
 		DROPPED("infinite"),
 		DROPPED("labels_missing"),
+		DROPPED("no_memory"),
 		DROPPED("no_such_state"),
 		"cprom_exemplars_dropped_total{reason=\"invalid\"}",
 		"cprom_exemplars_dropped_total{reason=\"memory\"}",

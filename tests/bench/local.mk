@@ -7,6 +7,7 @@ bench_programs = \
 	tests/bench/update \
 	tests/bench/look_up \
 	tests/bench/render \
+	tests/bench/deflate \
 	tests/bench/create \
 	tests/bench/http \
 	tests/bench/scale \
@@ -32,6 +33,9 @@ tests_bench_look_up_SOURCES = tests/bench/look_up.c $(bench_common) $(bench_boun
 tests_bench_look_up_LDADD = libcprom.la -lm
 tests_bench_render_SOURCES = tests/bench/render.c $(bench_common) $(bench_rendered)
 tests_bench_render_LDADD = libcprom.la -lm
+tests_bench_deflate_SOURCES = tests/bench/deflate.c $(bench_common) $(bench_rendered)
+tests_bench_deflate_LDADD = libcprom.la -lm $(ZLIB_LIBS) $(LIBDEFLATE_LIBS)
+tests_bench_deflate_CPPFLAGS = $(AM_CPPFLAGS) -DHAVE_ZLIB=$(HAVE_ZLIB) -DHAVE_LIBDEFLATE=$(HAVE_LIBDEFLATE)
 tests_bench_bound_render_SOURCES = tests/bench/bound_render.cc $(bench_common) $(bench_rendered)
 tests_bench_bound_render_LDADD = libcprom.la -lm
 tests_bench_create_SOURCES = tests/bench/create.c $(bench_common) $(bench_bound)

@@ -16,7 +16,7 @@
 static cprom_counter *counter[1], *fraction[1], *many[MANY];
 static cprom_gauge *gauge;
 static cprom_summary *plain, *sketched;
-static cprom_histogram *timer;
+static cprom_histogram *timer, *native, *native_and_11;
 static struct bound bound[MANY];
 
 #define SIZES 5
@@ -267,6 +267,12 @@ make_metrics(void)
 	fraction[0] = cprom_counter_new("fraction_total", "Counts.", .registry = r);
 	gauge = cprom_gauge_new("level", "Level.", .registry = r);
 	timer = cprom_histogram_new("block_seconds", "Times.", .registry = r);
+	native = cprom_histogram_new("native_seconds", "Times.", .registry = r,
+				     .native = CPROM_NATIVE());
+	native_and_11 = cprom_histogram_new("both_seconds", "Times.", .registry = r,
+					    .native = CPROM_NATIVE(),
+					    .buckets = CPROM_BUCKETS(.005, .01, .025, .05, .1, .25,
+								     .5, 1, 2.5, 5, 10));
 	plain = cprom_summary_new("size", "Sizes.", .registry = r);
 	sketched = cprom_summary_new("quantiles", "Sizes.", .registry = r,
 				     .quantiles = CPROM_QUANTILES(0.5, 0.99));
@@ -297,6 +303,8 @@ static const struct bench_case cases[] = {
 	TWICE("histogram observe, 20 buckets", bare_observe, &buckets[2], observe, &histograms[2]),
 	TWICE("histogram observe, 60 buckets", bare_observe, &buckets[3], observe, &histograms[3]),
 	TWICE("histogram observe, 200 buckets", bare_observe, &buckets[4], observe, &histograms[4]),
+	TWICE("histogram observe, native", bare_quantile, bound, observe, &native),
+	TWICE("histogram observe, native and 11 buckets", bare_quantile, bound, observe, &native_and_11),
 	BESIDE("histogram observe, exemplar hook", 1, bare_observe, &buckets[1], observe_hooked, &histograms[1]),
 	TWICE("histogram observe with exemplar", bare_observe, &buckets[1], observe_exemplar, &histograms[1]),
 	TWICE("summary observe", bare_summary, bound, summarise, &plain),

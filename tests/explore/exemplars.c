@@ -21,13 +21,19 @@ static EXPLORE_STATE const struct series *later; /* that was made after it, perh
 static EXPLORE_STATE uint32_t steps_before;
 
 static void
-put_in(const struct series *s, unsigned n)
+put_at(const struct series *s, size_t bucket, unsigned n)
 {
 	char first[] = "0", second[] = "00000000";
 
 	first[0] = (char)(first[0] + n);
 	memset(second, first[0], sizeof(second) - 1);
-	cpromi_exemplar_put(&s->handle, 0, n, CPROM_LABELS("abc", first, "d", second));
+	cpromi_exemplar_put(&s->handle, bucket, n, CPROM_LABELS("abc", first, "d", second));
+}
+
+static void
+put_in(const struct series *s, unsigned n)
+{
+	put_at(s, 0, n);
 }
 
 static void
@@ -38,7 +44,7 @@ put(unsigned n)
 
 /* The number that is found there, 0: none. */
 static unsigned
-get(const struct series *s)
+get_at(const struct series *s, size_t bucket)
 {
 	struct epoch_guard g;
 	struct exemplar e;
@@ -46,7 +52,7 @@ get(const struct series *s)
 	bool found;
 
 	EXPECT(cpromi_epoch_enter(&r->epoch, &g));
-	found = cpromi_exemplar_read(s, 0, &e);
+	found = cpromi_exemplar_read(s, bucket, &e);
 	cpromi_epoch_leave(&g);
 	if (!found)
 		return 0;
@@ -59,6 +65,12 @@ get(const struct series *s)
 	EXPECT(e.labels[5] == (char)('0' + n) && e.labels[11] == e.labels[5] &&
 	       e.labels[18] == e.labels[5]);
 	return n;
+}
+
+static unsigned
+get(const struct series *s)
+{
+	return get_at(s, 0);
 }
 
 /* ---- setting up and taking down ------------------------------------------------------ */
@@ -81,6 +93,18 @@ setup_none(void)
 	open_registry(false);
 	beside = (const struct series *)cprom_labels(parent, "b");
 	EXPECT(beside != NULL && beside->handle.chunk == series->handle.chunk);
+	machine_thread_exit();
+}
+
+/* A native histogram with two classic buckets. */
+static void
+setup_array(void)
+{
+	open_registry(false);
+	beside = (const struct series *)cprom_histogram_new("h", "h", .registry = r,
+							    .buckets = CPROM_BUCKETS(1),
+							    .native = CPROM_NATIVE(.growth = 2));
+	EXPECT(beside != NULL && beside->handle.chunk->shape->run <= 1);
 	machine_thread_exit();
 }
 
@@ -184,6 +208,27 @@ static void
 put_3_beside(void)
 {
 	put_in(beside, 3);
+}
+
+static void
+put_1_in_array(void)
+{
+	put_at(beside, 0, 1);
+}
+
+static void
+put_3_in_array(void)
+{
+	put_at(beside, 1, 3);
+}
+
+static void
+check_array(void)
+{
+	EXPECT(get_at(beside, 0) == 1 || machine_struck() == 0);
+	EXPECT(get_at(beside, 1) == 3 || machine_struck() == 1);
+	check_notes(beside);
+	close_registry();
 }
 
 static void
@@ -310,6 +355,13 @@ const struct program exemplar_programs[] = {
 	 setup_none,
 	 {put_1, put_3_beside},
 	 check_first,
+	 .progress = 200,
+	 .depth = {4, 3, 2}},
+	{"exemplar-array",
+	 "two put the first ones of a native histogram",
+	 setup_array,
+	 {put_1_in_array, put_3_in_array},
+	 check_array,
 	 .progress = 200,
 	 .depth = {4, 3, 2}},
 	{"exemplar-late",

@@ -17,8 +17,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct program *const tables[] = {litmus_programs, room_programs, metric_programs,
-					       process_programs, exemplar_programs, failing_programs};
+static const struct program *const tables[] = {litmus_programs,  room_programs,     metric_programs,
+					       process_programs, exemplar_programs, native_programs,
+					       failing_programs};
 #define TABLES (sizeof(tables) / sizeof(tables[0]))
 
 struct options {

@@ -24,6 +24,7 @@ EXTRA_DIST += \
 	tests/explore/model.c \
 	tests/explore/mutants.txt \
 	tests/explore/mutate.awk \
+	tests/explore/native.c \
 	tests/explore/page.c \
 	tests/explore/page.h \
 	tests/explore/processes.c \

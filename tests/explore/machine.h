@@ -105,6 +105,7 @@ struct program {
 extern const struct program litmus_programs[];
 extern const struct program room_programs[];
 extern const struct program metric_programs[];
+extern const struct program native_programs[];
 extern const struct program process_programs[];
 extern const struct program exemplar_programs[];
 extern const struct program failing_programs[]; /* that have to fail */

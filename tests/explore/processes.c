@@ -8,6 +8,7 @@
  */
 #include "atomic.h"
 #include "machine.h"
+#include "native.h"
 #include "page.h"
 #include "part.h"
 #include "registry.h"
@@ -511,6 +512,80 @@ check_observed(void)
 	check_life_goes_on();
 }
 
+/* ---- native histograms -------------------------------------------------------------------------------- */
+
+/* Three buckets, of which two are allowed, and a reset is due. */
+static void
+setup_native(void)
+{
+	machine_set_clock(1000000000u);
+	open_registry(1);
+	histogram = cprom_histogram_new(
+		"h", "h", .registry = r, .buckets = CPROM_BUCKETS(1),
+		.native = CPROM_NATIVE(.growth = 256, .max_buckets = 2, .min_reset = 1));
+	EXPECT(histogram != NULL);
+	cprom_histogram_observe(histogram, 1);
+	cprom_histogram_observe(histogram, 2);
+	cprom_histogram_observe(histogram, 300);
+	machine_set_clock(10000000000u);
+	fork_workers();
+}
+
+/* What a server accepts; the count. */
+static uint64_t
+read_native(void)
+{
+	_Alignas(8) char memory[4096];
+	struct epoch_guard g;
+	struct native_view v;
+	uint64_t sum;
+
+	EXPECT(cpromi_native_bytes(((struct handle *)histogram)->chunk->shape) <= sizeof(memory));
+	EXPECT(cpromi_epoch_enter(&r->epoch, &g));
+	cpromi_native_read(&v, (struct handle *)histogram, memory);
+	cpromi_epoch_leave(&g);
+	sum = v.zero_count;
+	for (size_t i = 0; i < v.bucket_count; i++)
+		sum += v.buckets[i].counts[0] + v.buckets[i].counts[1];
+	EXPECT(sum == v.count && v.classic[0] <= v.count);
+	return v.count;
+}
+
+static void
+observe_1_and_die(void)
+{
+	cprom_histogram_observe(histogram, 1);
+	results[0] = 1;
+}
+
+static void
+observe_and_read(void)
+{
+	cprom_histogram_observe(histogram, 2);
+	EXPECT(read_native() <= 5);
+}
+
+static void
+read_and_die(void)
+{
+	read_native();
+	results[0] = 1;
+}
+
+/* Whatever came of it, the histogram goes on. */
+static void
+check_native(void)
+{
+	uint64_t before = read_native(), after;
+
+	before = read_native(); /* now that it was reset, if it had to be */
+	cprom_histogram_observe(histogram, 1);
+	cprom_histogram_observe(histogram, -2);
+	after = read_native();
+	EXPECT(before <= 5 && after == before + 2);
+	check_life_goes_on();
+}
+
 #define SLICE 1000000000u
 
 static void
@@ -585,5 +660,9 @@ const struct program process_programs[] = {
 		  check_observed, observe_and_die, observe, 900, 2, 1, 1),
 	PROCESSES("fork-summary", "a window's observer dies while it turns it", setup_observed,
 		  check_turned, turn_and_die, turn, 3000, 1, 1, 0),
+	PROCESSES("fork-native", "an observer dies before a reset", setup_native, check_native,
+		  observe_1_and_die, observe_and_read, 30000, 1, 1, 0),
+	PROCESSES("fork-native-reset", "a reader dies while it resets", setup_native, check_native,
+		  read_and_die, observe_and_read, 30000, 1, 1, 0),
 	{0},
 };
