@@ -562,6 +562,53 @@ each_process_is_a_metric(void **state)
 }
 
 static void
+what_an_info_says_are_labels(void **state)
+{
+	static const struct lead says[] = {{"a=\"b\",c=\"d\"", 11}};
+	static const double values[] = {1};
+	const struct samples s = {
+		.type = CPROM_TYPE_INFO,
+		.count = 1,
+		.told_apart = 1,
+		.values = values,
+		.states = says,
+		.labels = "",
+	};
+
+	(void)state;
+	assert_metrics(CPROM_TYPE_GAUGE, &s,
+		       "221b 0a060a0161120162 0a060a0163120164 1209 09000000000000f03f");
+}
+
+/* 1.5 s after the start of 1970. */
+#define CREATED "0801 1080cab5ee01"
+
+static void
+created_is_written_of_what_counts(void **state)
+{
+	static const double values[] = {3, 1, 3};
+	struct samples s = {
+		.type = CPROM_TYPE_COUNTER,
+		.count = 1,
+		.values = values,
+		.labels = "",
+		.created_ms = 1500,
+	};
+
+	(void)state;
+	assert_metrics(CPROM_TYPE_COUNTER, &s, "2215 1a13 090000000000000840 1a08" CREATED);
+	s.type = CPROM_TYPE_HISTOGRAM;
+	s.count = 3;
+	s.told_apart = 1;
+	assert_metrics(CPROM_TYPE_HISTOGRAM, &s, "2217 3a15 0803 11000000000000f03f 7a08" CREATED);
+	s.type = CPROM_TYPE_SUMMARY;
+	s.count = 2;
+	s.told_apart = 0;
+	s.values = values + 1;
+	assert_metrics(CPROM_TYPE_SUMMARY, &s, "2217 2215 0803 11000000000000f03f 2208" CREATED);
+}
+
+static void
 a_histogram_of_gauges_is_written_as_a_histogram(void **state)
 {
 	static const double values[] = {1, 3, -2, 3}, bounds[] = {0};
@@ -1216,6 +1263,8 @@ main(void)
 		with_registry(a_unit_is_written_if_the_name_ends_with_it),
 		cmocka_unit_test(each_state_is_a_metric),
 		cmocka_unit_test(each_process_is_a_metric),
+		cmocka_unit_test(what_an_info_says_are_labels),
+		cmocka_unit_test(created_is_written_of_what_counts),
 		cmocka_unit_test(a_histogram_of_gauges_is_written_as_a_histogram),
 		cmocka_unit_test(counts_take_as_many_bytes_as_they_need),
 		cmocka_unit_test(labels_may_have_any_length),
