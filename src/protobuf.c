@@ -25,6 +25,8 @@
 #include "put.h"
 #include "text.h"
 
+#include <endian.h>
+
 enum wire { WIRE_VARINT, WIRE_DOUBLE, WIRE_LENGTH };
 
 /* Fields of each message, by the names of metrics.proto. */
@@ -151,6 +153,10 @@ cpromi_protobuf_fill(char *p, size_t n)
 static inline char *
 before_varint(char *p, uint64_t v)
 {
+	if (LIKELY(v < 0x80)) {
+		*--p = (char)v;
+		return p;
+	}
 	p -= varint_size(v);
 	put_varint(p, v);
 	return p;
@@ -168,9 +174,9 @@ before_double(char *p, unsigned field, double v)
 	uint64_t bits;
 
 	memcpy(&bits, &v, sizeof(bits));
+	bits = htole64(bits);
 	p -= sizeof(bits);
-	for (unsigned i = 0; i < sizeof(bits); i++)
-		p[i] = (char)(bits >> 8 * i);
+	memcpy(p, &bits, sizeof(bits));
 	return before_varint(p, tag(field, WIRE_DOUBLE));
 }
 
@@ -500,15 +506,13 @@ cpromi_protobuf_bound(const struct samples *s)
 }
 
 /* The label that tells the i-th sample from the others; where it ends. */
-static char *
+static NOINLINE char *
 put_own_label(char *p, const struct samples *s, size_t i)
 {
 	const struct bound_text *extra;
 	struct text_line l = {0};
 	struct bound_text pid;
 
-	if (!has_many_metrics(s))
-		return p;
 	cpromi_text_alike(&l, s, i, &extra, &pid);
 	return extra != NULL ? put_labels(p, METRIC_LABEL, extra->text, extra->length)
 			     : put_labels(p, METRIC_LABEL, l.extra, l.extra_length);
@@ -519,9 +523,12 @@ cpromi_protobuf_metrics(char *room, char *end, const struct naming *n, const str
 {
 	char *labels_end = put_labels(room, METRIC_LABEL, s->labels, s->labels_length), *p = end;
 
-	for (size_t i = has_many_metrics(s) ? s->count : 1; i-- > 0;) {
+	bool many = has_many_metrics(s);
+
+	for (size_t i = many ? s->count : 1; i-- > 0;) {
 		const char *metric_end = p;
-		size_t labels = (size_t)(put_own_label(labels_end, s, i) - room);
+		char *own_end = many ? put_own_label(labels_end, s, i) : labels_end;
+		size_t labels = (size_t)(own_end - room);
 
 		p = before_value(p, n, s, i) - labels;
 		memcpy(p, room, labels);
