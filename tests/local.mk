@@ -57,6 +57,7 @@ unit_tests = \
 	tests/test_self \
 	tests/test_server \
 	tests/test_shape \
+	tests/test_shown \
 	tests/test_signals \
 	tests/test_sink \
 	tests/test_sketch \
@@ -66,7 +67,8 @@ unit_tests = \
 	tests/test_text \
 	tests/test_textfile \
 	tests/test_threads \
-	tests/test_timer
+	tests/test_timer \
+	tests/test_utf8_names
 
 house_tests = \
 	tests/house_crc32_table.sh \
