@@ -93,6 +93,7 @@ e2e_tests = \
 	tests/page_judges.sh \
 	tests/prefork.sh \
 	tests/protobuf_judges.sh \
+	tests/random_names.sh \
 	tests/scrape_memory.sh \
 	tests/stress.sh
 
@@ -117,6 +118,7 @@ test_helpers = \
 	tests/metrics.proto \
 	tests/page.h \
 	tests/promql.py \
+	tests/read_names.py \
 	tests/with_registry.h
 
 # Programs that scripts or check-long run; they use no cmocka.
@@ -125,6 +127,7 @@ helper_programs = \
 	tests/format_daemon \
 	tests/pages \
 	tests/prefork \
+	tests/random_names \
 	tests/random_registries \
 	tests/scrape_memory \
 	tests/stress
