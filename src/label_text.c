@@ -78,27 +78,32 @@ cpromi_labels_respell(enum escaping scheme, const char *labels, size_t n, char *
 	return (size_t)(p - out);
 }
 
-static bool
-same_name(const struct label_piece *l, const char *name, size_t n)
+bool
+cpromi_labels_have(const char *labels, size_t n, const char *name, size_t length)
 {
-	return l->name_length == n && memcmp(l->name, name, n) == 0;
+	const char *end = labels + n;
+	struct label_piece l;
+
+	while (labels < end) {
+		labels = cpromi_label_next(labels, end, &l);
+		if (l.name_length == length && memcmp(l.name, name, length) == 0)
+			return true;
+	}
+	return false;
 }
 
 bool
 cpromi_labels_are_distinct(const char *labels, size_t n)
 {
 	const char *end = labels + n;
-	struct label_piece l, other;
+	struct label_piece l;
 
-	for (const char *p = labels; p < end;) {
-		p = cpromi_label_next(p, end, &l);
-		if (same_name(&l, "__name__", strlen("__name__")))
+	if (cpromi_labels_have(labels, n, "__name__", strlen("__name__")))
+		return false;
+	while (labels < end) {
+		labels = cpromi_label_next(labels, end, &l);
+		if (cpromi_labels_have(labels, (size_t)(end - labels), l.name, l.name_length))
 			return false;
-		for (const char *q = p; q < end;) {
-			q = cpromi_label_next(q, end, &other);
-			if (same_name(&other, l.name, l.name_length))
-				return false;
-		}
 	}
 	return true;
 }

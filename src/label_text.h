@@ -40,6 +40,9 @@ size_t cpromi_label_name_spell(const char *name, size_t n, char *out);
  */
 size_t cpromi_labels_respell(enum escaping scheme, const char *labels, size_t n, char *out);
 
+/* Is there a label of that name, as it is spelled? */
+bool cpromi_labels_have(const char *labels, size_t n, const char *name, size_t length);
+
 /* Is no name there twice, or __name__, as schemes can make it? */
 bool cpromi_labels_are_distinct(const char *labels, size_t n);
 

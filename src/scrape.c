@@ -435,6 +435,21 @@ show_samples(cprom_scrape *s, struct target *t, struct samples *r)
 	return STEP_WENT_ON;
 }
 
+/* Was a label escaped to one that the state of a stateset has, or what an info says? */
+static COLD bool
+collides_with_extra(const struct samples *r)
+{
+	const char *p = r->states[0].bytes, *end = p + r->states[0].length;
+	struct label_piece l;
+
+	while (p < end) {
+		p = cpromi_label_next(p, end, &l);
+		if (cpromi_labels_have(r->labels, r->labels_length, l.name, l.name_length))
+			return true;
+	}
+	return false;
+}
+
 static NOINLINE enum step
 show_all_samples(cprom_scrape *s, struct target *t, const struct series *series)
 {
@@ -458,6 +473,10 @@ show_all_samples(cprom_scrape *s, struct target *t, const struct series *series)
 				    count);
 	r.labels = labels->bytes;
 	r.labels_length = labels->length;
+	if (UNLIKELY(s->respells) && r.states != NULL && collides_with_extra(&r)) {
+		cpromi_registry_count(s->registry, SELF_NAMES_COLLIDED);
+		return STEP_WENT_ON;
+	}
 	return show_samples(s, t, &r);
 }
 

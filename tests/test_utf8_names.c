@@ -311,6 +311,32 @@ a_family_whose_labels_become_one_is_left_out(void **state)
 						  "named{U___2e__2e_name_2e__2e_=\"x\"} 1\n");
 }
 
+static void
+what_a_stateset_or_an_info_adds_collides_too(void **state)
+{
+	cprom_stateset *s = cprom_stateset_new("mo_de", "S.", .registry = registry,
+					       .states = CPROM_LABELS("on", "off"),
+					       .labels = CPROM_LABELS("mo.de"));
+	cprom_info *i = cprom_info_new("in_info", "I.", .registry = registry,
+				       .labels = CPROM_LABELS("a.b"));
+
+	(void)state;
+	cprom_stateset_set((cprom_stateset *)cprom_metric_labels(
+				   (cprom_metric *)s, (cprom_strings){(const char *[]){"x"}, 1}),
+			   1);
+	assert_int_equal(cprom_info_set((cprom_info *)cprom_metric_labels(
+						(cprom_metric *)i,
+						(cprom_strings){(const char *[]){"x"}, 1}),
+					"a_b", "y"),
+			 0);
+	assert_page(NULL, "");
+	assert_page("text/plain;escaping=dots", "# HELP mo_de S.\n# TYPE mo_de gauge\n"
+						"mo_de{mo_dot_de=\"x\",mo_de=\"on\"} 0\n"
+						"mo_de{mo_dot_de=\"x\",mo_de=\"off\"} 1\n"
+						"# HELP in_info I.\n# TYPE in_info gauge\n"
+						"in_info{a_dot_b=\"x\",a_b=\"y\"} 1\n");
+}
+
 static double
 give_five(void *arg)
 {
@@ -439,6 +465,7 @@ main(void)
 		test(a_dump_has_the_names_as_they_were_given),
 		test(of_two_families_that_become_one_the_later_is_left_out),
 		test(a_family_whose_labels_become_one_is_left_out),
+		test(what_a_stateset_or_an_info_adds_collides_too),
 		test(a_callback_whose_value_cannot_be_shown_is_not_asked),
 		test(collectors_are_held_to_the_same),
 		test(what_is_left_out_is_counted_once_a_page),
