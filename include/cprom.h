@@ -150,6 +150,7 @@ typedef struct cprom_registry_options {
 	unsigned max_lanes;  /* threads that count without sharing; 0: CPROM_DEFAULT_MAX_LANES */
 	int self_metrics;    /* show the library's own metrics, as the default registry does */
 	int created_timestamps; /* show when counters, histograms and summaries began, where the format can */
+	int utf8_names;      /* names of metrics and labels may be any UTF-8 but "" */
 } cprom_registry_options;
 
 /*

@@ -40,11 +40,11 @@ nth_label(const struct common_options *o, size_t i)
 }
 
 static int
-check_label(const struct common_options *o, size_t i)
+check_label(const struct common_options *o, size_t i, bool utf8)
 {
 	const char *name = nth_label(o, i);
 
-	if (!cpromi_label_name_valid(name))
+	if (!cpromi_name_is_valid(NAME_OF_LABEL, utf8, name))
 		return cpromi_fail(EINVAL, "%s: \"%s\" is not a label name", o->name,
 				   name == NULL ? "(null)" : name);
 	if (is_reserved(name))
@@ -57,7 +57,7 @@ check_label(const struct common_options *o, size_t i)
 }
 
 static int
-check_labels(const struct common_options *o)
+check_labels(const struct common_options *o, bool utf8)
 {
 	size_t constants = o->const_labels.count / 2;
 
@@ -69,7 +69,7 @@ check_labels(const struct common_options *o)
 	if (o->labels.count > CPROM_MAX_LABELS || constants > CPROM_MAX_LABELS)
 		return cpromi_fail(EINVAL, "%s: more than %d labels", o->name, CPROM_MAX_LABELS);
 	for (size_t i = 0; i < constants + o->labels.count; i++)
-		if (check_label(o, i) == -1)
+		if (check_label(o, i, utf8) == -1)
 			return -1;
 	for (size_t i = 0; i < constants; i++) {
 		const char *value = o->const_labels.items[2 * i + 1];
@@ -83,17 +83,24 @@ check_labels(const struct common_options *o)
 }
 
 static int
-check_texts(const struct common_options *o)
+check_texts(const struct common_options *o, bool utf8)
 {
-	if (!cpromi_metric_name_valid(o->name))
+	if (!cpromi_name_is_valid(NAME_OF_METRIC, utf8, o->name))
 		return cpromi_fail(EINVAL, "\"%s\" is not a metric name",
 				   o->name == NULL ? "(null)" : o->name);
 	if (o->help == NULL || !cpromi_utf8_valid(o->help, strlen(o->help)))
 		return cpromi_fail(EINVAL, "%s: the help text is %s", o->name,
 				   o->help == NULL ? "missing" : "not UTF-8");
-	if (o->unit != NULL && *o->unit != '\0' && !cpromi_metric_name_valid(o->unit))
+	if (o->unit != NULL && *o->unit != '\0' &&
+	    !cpromi_name_is_valid(NAME_OF_METRIC, false, o->unit))
 		return cpromi_fail(EINVAL, "%s: \"%s\" is not a unit", o->name, o->unit);
 	return 0;
+}
+
+static size_t
+spelled_length(const char *label)
+{
+	return cpromi_label_name_spell(label, strlen(label), NULL);
 }
 
 size_t
@@ -104,7 +111,7 @@ cpromi_more_labels_bound(cprom_strings more)
 	for (size_t i = 0; i + 1 < more.count; i += 2) {
 		const char *value = more.items[i + 1];
 
-		n += strlen(more.items[i]) + strlen("=\"\",");
+		n += spelled_length(more.items[i]) + strlen("=\"\",");
 		n += cpromi_escape(value, strlen(value), true, NULL);
 	}
 	return n;
@@ -122,7 +129,7 @@ label_name_bytes(const struct common_options *o)
 	size_t n = 0;
 
 	for (size_t i = 0; i < o->labels.count; i++)
-		n += strlen(o->labels.items[i]) + strlen("=\"\",");
+		n += spelled_length(o->labels.items[i]) + strlen("=\"\",");
 	return n;
 }
 
@@ -168,8 +175,12 @@ cpromi_more_labels_check(const struct definition *d, cprom_strings more)
 	struct common_options o = {
 		.name = d->name, .labels = {d->labels, d->label_count}, .const_labels = more};
 
-	if (check_labels(&o) == -1)
+	if (check_labels(&o, true) == -1)
 		return -1;
+	for (size_t i = 0; i < more.count; i += 2)
+		if (!cpromi_name_is_valid(NAME_OF_LABEL, false, more.items[i]))
+			return cpromi_fail(EINVAL, "%s: \"%s\" is not a label name", d->name,
+					   more.items[i]);
 	for (size_t i = 0; i < more.count; i += 2)
 		if (has_const_label(d, more.items[i]))
 			return cpromi_fail(EINVAL, "%s: the label \"%s\" is named twice", d->name,
@@ -181,13 +192,14 @@ cpromi_more_labels_check(const struct definition *d, cprom_strings more)
 }
 
 int
-cpromi_definition_check(const struct family_spec *spec)
+cpromi_definition_check(const struct family_spec *spec, bool utf8)
 {
 	const struct common_options *o = &spec->common;
 
 	if (spec->collect != NULL)
 		return 0;
-	if (check_texts(o) == -1 || check_labels(o) == -1 || check_added_label(spec) == -1)
+	if (check_texts(o, utf8) == -1 || check_labels(o, utf8) == -1 ||
+	    check_added_label(spec) == -1)
 		return -1;
 	if (const_label_bytes(o) + label_name_bytes(o) > CPROM_MAX_LABEL_BYTES / 2)
 		return cpromi_fail(EINVAL, "%s: the labels are longer than %d bytes", o->name,
@@ -221,6 +233,14 @@ put_string(struct writer *w, const char *text)
 	return put(w, text, strlen(text) + 1);
 }
 
+/* With =" behind it. */
+static void
+put_label_name(struct writer *w, const char *name)
+{
+	w->p += cpromi_label_name_spell(name, strlen(name), w->p);
+	put(w, "=\"", 2);
+}
+
 char *
 cpromi_more_labels_put(char *p, cprom_strings more)
 {
@@ -231,8 +251,7 @@ cpromi_more_labels_put(char *p, cprom_strings more)
 
 		if (i > 0)
 			put(&w, ",", 1);
-		put(&w, more.items[i], strlen(more.items[i]));
-		put(&w, "=\"", 2);
+		put_label_name(&w, more.items[i]);
 		w.p += cpromi_escape(value, strlen(value), true, w.p);
 		put(&w, "\"", 1);
 	}
@@ -259,8 +278,7 @@ put_leads(struct writer *w, struct definition *d, struct lead *leads)
 			put(w, d->const_labels, d->const_length);
 			put(w, ",", 1);
 		}
-		put(w, d->labels[i], strlen(d->labels[i]));
-		put(w, "=\"", 2);
+		put_label_name(w, d->labels[i]);
 		leads[i].length = (uint32_t)(w->p - leads[i].bytes);
 		d->leads_length += leads[i].length;
 	}
@@ -269,7 +287,7 @@ put_leads(struct writer *w, struct definition *d, struct lead *leads)
 size_t
 cpromi_states_bytes(const char *name, cprom_strings states)
 {
-	size_t n = states.count * (strlen(name) + strlen("=\"\""));
+	size_t n = states.count * (spelled_length(name) + strlen("=\"\""));
 
 	for (size_t i = 0; i < states.count; i++)
 		n += cpromi_escape(states.items[i], strlen(states.items[i]), true, NULL);
@@ -283,13 +301,21 @@ cpromi_states_put(char *p, const char *name, cprom_strings states, struct lead *
 
 	for (size_t i = 0; i < states.count; i++) {
 		leads[i].bytes = w.p;
-		put(&w, name, strlen(name));
-		put(&w, "=\"", 2);
+		put_label_name(&w, name);
 		w.p += cpromi_escape(states.items[i], strlen(states.items[i]), true, w.p);
 		put(&w, "\"", 1);
 		leads[i].length = (uint32_t)(w.p - leads[i].bytes);
 	}
 	return w.p;
+}
+
+static bool
+labels_are_legal(const struct common_options *o)
+{
+	for (size_t i = 0; i < o->const_labels.count / 2 + o->labels.count; i++)
+		if (!cpromi_name_is_legal(NAME_OF_LABEL, nth_label(o, i), strlen(nth_label(o, i))))
+			return false;
+	return true;
 }
 
 static size_t
@@ -322,6 +348,8 @@ cpromi_definition_make(struct region *r, const struct family_spec *spec)
 	d->bytes = bytes;
 	d->name = put_string(&w, o->name);
 	d->name_length = (uint32_t)strlen(o->name);
+	d->legal_name = cpromi_name_is_legal(NAME_OF_METRIC, o->name, d->name_length);
+	d->legal_labels = labels_are_legal(o);
 	d->help = put_string(&w, o->help);
 	d->help_length = (uint32_t)strlen(o->help);
 	d->unit = put_string(&w, o->unit == NULL ? "" : o->unit);
@@ -354,11 +382,11 @@ static bool
 same_const_labels(const struct definition *d, const struct common_options *o)
 {
 	const char *p = d->const_labels, *end = p + d->const_length;
-	char escaped[CPROM_MAX_LABEL_BYTES];
+	char name[2 * CPROM_MAX_NAME_BYTES + 2], escaped[CPROM_MAX_LABEL_BYTES];
 
 	for (size_t i = 0; i + 1 < o->const_labels.count; i += 2) {
-		const char *name = o->const_labels.items[i], *value = o->const_labels.items[i + 1];
-		size_t name_length = strlen(name);
+		const char *label = o->const_labels.items[i], *value = o->const_labels.items[i + 1];
+		size_t name_length = cpromi_label_name_spell(label, strlen(label), name);
 		size_t length = cpromi_escape(value, strlen(value), true, escaped);
 		size_t comma = i > 0;
 

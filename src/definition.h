@@ -7,8 +7,8 @@
 
 #include "family.h"
 
-/* 0, or -1 with EINVAL and what is wrong with it. */
-int cpromi_definition_check(const struct family_spec *spec);
+/* 0, or -1 with EINVAL and what is wrong with it. utf8: names need not be legal. */
+int cpromi_definition_check(const struct family_spec *spec, bool utf8);
 
 /*
  * Labels beside those of the definition, name, value, …: 0, or -1 with EINVAL and what is wrong

@@ -63,13 +63,16 @@ room(struct dump *d, size_t n)
 	return d->bytes + d->length;
 }
 
+/* Nobody was asked what names he can read: so that none is lost, they are as they were given. */
+static const struct format every_name = {.kind = FORMAT_TEXT, .escaping = ESCAPING_ALLOW_UTF8};
+
 static bool
 dump_head(struct dump *d, const struct family *f)
 {
 	struct family_view v = cpromi_family_view(f);
 	char *p;
 
-	cpromi_naming_set(&d->naming, &v, &(struct format){.kind = FORMAT_TEXT});
+	cpromi_naming_set(&d->naming, &v, &every_name);
 	if (cpromi_text_head_bound(&d->naming, &v) > BUFFER_BYTES)
 		v.help_length = 0;
 	p = room(d, cpromi_text_head_bound(&d->naming, &v));

@@ -259,7 +259,8 @@ characters(const char *text, size_t n)
 static bool
 is_new_name(const char *const *items, size_t at)
 {
-	if (!cpromi_label_name_valid(items[at]) || strncmp(items[at], "__", 2) == 0)
+	if (!cpromi_name_is_valid(NAME_OF_LABEL, false, items[at]) ||
+	    strncmp(items[at], "__", 2) == 0)
 		return false;
 	for (size_t i = 0; i < at; i += 2)
 		if (strcmp(items[i], items[at]) == 0)

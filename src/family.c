@@ -346,7 +346,7 @@ cpromi_family_register(const struct family_spec *spec)
 
 	if (r == NULL)
 		return NULL;
-	if (cpromi_definition_check(spec) == 0) {
+	if (cpromi_definition_check(spec, r->utf8_names) == 0) {
 		if (cpromi_epoch_enter(&r->epoch, &g)) {
 			h = add(r, spec);
 			cpromi_epoch_leave(&g);

@@ -52,7 +52,8 @@ struct definition {
 	const struct lead *leads;
 	const char *const_labels; /* as they stand in a line, without a comma behind */
 	uint32_t const_length;
-	const struct lead *states; /* of a stateset: each as its label, `name="state"` */
+	const struct lead *states;     /* of a stateset: each as its label, `name="state"` */
+	bool legal_name, legal_labels; /* all of them, constant ones too: of the legacy charset */
 };
 
 struct family {

@@ -107,10 +107,13 @@ eat_escaped(const char **p, const char *end, const char *value)
 }
 
 /*
- * Compared in full: the text is the leads and values in turn, and a last quote. Leads
- * are the same in all series of a family, and here no quote is part of a value. If every
- * value has one on either side, those are all that there are behind the first lead: so
- * no value that is looked for contains one, each is a whole one, and stands in its place.
+ * Compared in full: the text is the leads and values in turn, and a last quote. Leads are the
+ * same in all series of a family, and no stored value has a quote in it here. Say that the
+ * first value which is looked for with another length than the one stored there is shorter:
+ * then it ends inside that, at no quote. So it is longer, and all that follow stand too far right.
+ * Each of those has a quote before it, outside of the stored values: so it stands behind the whole
+ * stored one of its turn, and is too far right by more than that is long. But the last one cannot
+ * be: both end at the last quote. So the lengths are the same, and each is compared in its place.
  */
 static inline bool
 has_plain_values(const struct text *t, const struct values_key *key)

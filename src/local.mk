@@ -114,6 +114,8 @@ libcprom_la_SOURCES = \
 	src/server.c \
 	src/shape.c \
 	src/shape.h \
+	src/shown.c \
+	src/shown.h \
 	src/sink.c \
 	src/sink.h \
 	src/sketch.c \

@@ -39,24 +39,13 @@ cpromi_name_is_legal(enum name_kind kind, const char *name, size_t n)
 	return n > 0;
 }
 
-static bool
-is_valid(enum name_kind kind, const char *name)
+bool
+cpromi_name_is_valid(enum name_kind kind, bool utf8, const char *name)
 {
 	size_t n = name == NULL ? 0 : strnlen(name, CPROM_MAX_NAME_BYTES + 1);
 
-	return n <= CPROM_MAX_NAME_BYTES && cpromi_name_is_legal(kind, name, n);
-}
-
-bool
-cpromi_metric_name_valid(const char *name)
-{
-	return is_valid(NAME_OF_METRIC, name);
-}
-
-bool
-cpromi_label_name_valid(const char *name)
-{
-	return is_valid(NAME_OF_LABEL, name);
+	return n > 0 && n <= CPROM_MAX_NAME_BYTES &&
+	       (cpromi_name_is_legal(kind, name, n) || (utf8 && cpromi_utf8_valid(name, n)));
 }
 
 /* ---- escaping --------------------------------------------------------------- */

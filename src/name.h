@@ -14,9 +14,8 @@ enum name_kind { NAME_OF_METRIC, NAME_OF_LABEL };
 /* Of the legacy charset? [a-zA-Z_:][a-zA-Z0-9_:]*, and of labels the same without a colon. */
 bool cpromi_name_is_legal(enum name_kind kind, const char *name, size_t n);
 
-/* The same of a string of at most CPROM_MAX_NAME_BYTES, or NULL. */
-bool cpromi_metric_name_valid(const char *name);
-bool cpromi_label_name_valid(const char *name);
+/* May a registry have this name, a string or NULL? Legal, or, if utf8, any UTF-8; not too long. */
+bool cpromi_name_is_valid(enum name_kind kind, bool utf8, const char *name);
 
 /* A name of n bytes takes no more than this in any scheme. */
 #define NAME_ESCAPED_BOUND(n) (6 * (n) + 3)

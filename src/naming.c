@@ -6,8 +6,13 @@
  * behind, in all formats those of an info with "_info"; the user may have named either
  * the family or the samples. Where that makes the names of two families equal (family.h),
  * the counter is shown as unknown and the info as a gauge, by their full names.
+ *
+ * A name beyond the legacy charset is first spelled by the scheme that the reader knows; what
+ * follows then goes by the result, as prometheus/common does it.
  */
 #include "naming.h"
+
+#include "escape.h"
 
 /* The text format and protobuf know fewer types. */
 static uint32_t
@@ -48,7 +53,7 @@ end_with(struct naming *n, const char *suffix)
 
 	if (ends_with(n, suffix))
 		return;
-	memcpy(n->room, n->name, n->name_length);
+	memmove(n->room, n->name, n->name_length);
 	memcpy(n->room + n->name_length, suffix, length);
 	n->name = n->room;
 	n->name_length += length;
@@ -67,6 +72,7 @@ cpromi_family_view(const struct family *f)
 		.help_length = d->help_length,
 		.type = f->handle.type,
 		.clashes = load_relaxed(&f->clashes) != 0,
+		.legal = d->legal_name,
 	};
 }
 
@@ -79,12 +85,27 @@ shows_created(const struct naming *n, bool clashes)
 		n->type == CPROM_TYPE_SUMMARY);
 }
 
+/* In protobuf a name is a string like any other. */
+static COLD void
+spell(struct naming *n, const struct format *f)
+{
+	n->quoted = f->escaping == ESCAPING_ALLOW_UTF8 && f->kind != FORMAT_PROTOBUF;
+	n->name_length = n->quoted ? cpromi_escape(n->name, n->name_length, true, n->room)
+				   : cpromi_name_escape(f->escaping, NAME_OF_METRIC, n->name,
+							n->name_length, n->room);
+	n->name = n->room;
+}
+
 void
 cpromi_naming_set(struct naming *n, const struct family_view *v, const struct format *f)
 {
 	n->openmetrics = f->kind == FORMAT_OPENMETRICS;
 	n->name = v->name;
 	n->name_length = v->name_length;
+	n->escaped = !v->legal;
+	n->quoted = false;
+	if (UNLIKELY(!v->legal))
+		spell(n, f);
 	n->type = !n->openmetrics ? plain_type(v->type)
 		  : v->clashes    ? type_despite_clash(v->type)
 				  : v->type;

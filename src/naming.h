@@ -6,7 +6,7 @@
 #define CPROMI_NAMING_H
 
 #include "family.h"
-#include "format.h"
+#include "name.h"
 
 /* A family as its user named it, whether it is registered or a collector's. */
 struct family_view {
@@ -14,6 +14,7 @@ struct family_view {
 	size_t name_length, help_length;
 	uint32_t type;
 	bool clashes; /* as in struct family */
+	bool legal;   /* the name is of the legacy charset */
 };
 
 struct naming {
@@ -22,8 +23,10 @@ struct naming {
 	size_t family_length; /* so much of it is the name of the family */
 	uint32_t type;        /* as it is shown */
 	bool openmetrics;
-	bool shows_created;                                 /* as a sample of its own */
-	char room[CPROM_MAX_NAME_BYTES + sizeof("_total")]; /* for the name */
+	bool shows_created; /* as a sample of its own */
+	bool escaped;       /* the name is not what the user gave, but for a suffix */
+	bool quoted;        /* the name belongs in quotes, and inside of the braces */
+	char room[NAME_ESCAPED_BOUND(CPROM_MAX_NAME_BYTES) + sizeof("_total")]; /* for the name */
 };
 
 struct family_view cpromi_family_view(const struct family *f);

@@ -10,10 +10,7 @@
 static char *
 begin_meta(char *p, const char *what, const struct naming *n)
 {
-	p = cpromi_put_string(p, what);
-	p = cpromi_put(p, n->name, n->family_length);
-	*p++ = ' ';
-	return p;
+	return cpromi_text_family_name(cpromi_put_string(p, what), n);
 }
 
 char *

@@ -73,6 +73,7 @@ make(const cprom_registry_options *o)
 	cpromi_hash_key_make(&r->key);
 	r->max_series = (uint32_t)o->max_series;
 	r->created = o->created_timestamps != 0;
+	r->utf8_names = o->utf8_names != 0;
 	cpromi_epoch_init(&r->epoch, &r->lanes, 0, reclaim);
 	cpromi_table_init(&r->table, &r->epoch, offsetof(struct series, node));
 	return r;

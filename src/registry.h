@@ -18,6 +18,7 @@ enum self_count {
 	SELF_SAMPLES_DUPLICATE,
 	SELF_EXEMPLARS_INVALID,
 	SELF_EXEMPLARS_WITHOUT_MEMORY,
+	SELF_NAMES_COLLIDED, /* once escaped for a reader: left out */
 	SELF_COUNTS
 };
 
@@ -38,7 +39,8 @@ struct cprom_registry {
 	atomic_u32 series;         /* live */
 	atomic_u32 family_count;   /* live, without collectors */
 	uint32_t max_series;
-	bool created; /* constant: series have the time when they were made */
+	bool created;    /* constant: series have the time when they were made */
+	bool utf8_names; /* names need not be of the legacy charset */
 	atomic_u64 drops[DROP_REASONS];
 	atomic_u64 counts[SELF_COUNTS];
 	atomic_u64 exemplars[EXEMPLAR_CLASSES]; /* stacks of free notes: exemplar.h */

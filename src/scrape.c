@@ -37,6 +37,7 @@
  */
 #include "definition.h"
 #include "error.h"
+#include "label_text.h"
 #include "negotiate.h"
 #include "openmetrics.h"
 #include "protobuf.h"
@@ -72,6 +73,8 @@ struct message {
 struct cprom_scrape {
 	cprom_registry *registry;
 	struct format format;
+	bool escapes;         /* names have to be escaped, and may collide then */
+	bool respells;        /* so do the label names of the family at hand */
 	struct naming naming; /* of the family at hand, once its head is shown, or measured */
 	struct message message;
 	uint64_t birth_limit;  /* what was born later is left out */
@@ -90,6 +93,8 @@ struct cprom_scrape {
 	struct buffer
 		names; /* type and name of the families shown, as far as a collector follows */
 	struct buffer values; /* SAMPLE_BYTES for each line of a series */
+	struct buffer labels; /* of a series, respelled: a struct text */
+	struct buffer shown;  /* see shown.h */
 };
 
 /* What one step did. */
@@ -142,6 +147,29 @@ note_family(cprom_scrape *s, const struct family *f)
 	return s->ticket >= s->last_collector ||
 	       (cpromi_buffer_add(&s->names, &tag, 1) &&
 		cpromi_buffer_add(&s->names, f->def->name, f->def->name_length + 1));
+}
+
+/* The labels of a series as the reader knows them; NULL without memory. */
+static NOINLINE const struct text *
+respell(cprom_scrape *s, const struct text *t)
+{
+	struct text *to;
+
+	s->labels.length = 0;
+	to = (struct text *)cpromi_buffer_room(&s->labels,
+					       sizeof(*t) + LABELS_RESPELLED_BOUND(t->length));
+	if (to == NULL)
+		return NULL;
+	to->length = (uint32_t)cpromi_labels_respell(s->format.escaping, t->bytes, t->length,
+						     to->bytes);
+	to->escaped = t->escaped;
+	return to;
+}
+
+static inline const struct text *
+labels_of(cprom_scrape *s, const struct series *series)
+{
+	return UNLIKELY(s->respells) ? respell(s, series->text) : series->text;
 }
 
 static bool
@@ -332,14 +360,15 @@ is_measured_by_text(struct message *m, const struct text *text)
 }
 
 static enum step
-show_metric_of_value(cprom_scrape *s, struct target *t, const struct series *series, double value)
+show_metric_of_value(cprom_scrape *s, struct target *t, const struct series *series,
+		     const struct text *labels, double value)
 {
 	const struct samples r = {
 		.type = series->handle.type,
 		.count = 1,
 		.values = &value,
-		.labels = series->text->bytes,
-		.labels_length = series->text->length,
+		.labels = labels->bytes,
+		.labels_length = labels->length,
 	};
 
 	struct message *m = &s->message;
@@ -364,16 +393,19 @@ show_first_head(cprom_scrape *s, struct target *t)
 static enum step
 show_value(cprom_scrape *s, struct target *t, const struct series *series, double value)
 {
+	const struct text *labels = labels_of(s, series);
 	char *p;
 
+	if (UNLIKELY(labels == NULL))
+		return STEP_NO_MEMORY;
 	if (s->format.kind == FORMAT_PROTOBUF)
-		return show_metric_of_value(s, t, series, value);
+		return show_metric_of_value(s, t, series, labels, value);
 	if (!show_first_head(s, t))
 		return STEP_NO_MEMORY;
-	p = place_for(s, t, cpromi_text_value_bound(&s->naming, series->text));
+	p = place_for(s, t, cpromi_text_value_bound(&s->naming, labels));
 	if (UNLIKELY(p == NULL))
 		return STEP_NO_MEMORY;
-	advance_to(s, t, p, cpromi_text_value(p, &s->naming, series->text, value));
+	advance_to(s, t, p, cpromi_text_value(p, &s->naming, labels, value));
 	return STEP_WENT_ON;
 }
 
@@ -404,6 +436,21 @@ show_samples(cprom_scrape *s, struct target *t, struct samples *r)
 	return STEP_WENT_ON;
 }
 
+/* Was a label escaped to one that the state of a stateset has, or what an info says? */
+static COLD bool
+collides_with_extra(const struct samples *r)
+{
+	const char *p = r->states[0].bytes, *end = p + r->states[0].length;
+	struct label_piece l;
+
+	while (p < end) {
+		p = cpromi_label_next(p, end, &l);
+		if (cpromi_labels_have(r->labels, r->labels_length, l.name, l.name_length))
+			return true;
+	}
+	return false;
+}
+
 static NOINLINE enum step
 show_all_samples(cprom_scrape *s, struct target *t, const struct series *series)
 {
@@ -412,18 +459,25 @@ show_all_samples(cprom_scrape *s, struct target *t, const struct series *series)
 	size_t count = cpromi_samples_count(h);
 	size_t native_bytes = native ? cpromi_native_bytes(h->chunk->shape) : 0;
 	struct native_view view;
+	const struct text *labels = labels_of(s, series);
 	struct samples r;
 	char *memory;
 
 	s->values.length = 0;
 	memory = cpromi_buffer_room(&s->values, count * SAMPLE_BYTES + native_bytes);
-	if (UNLIKELY(memory == NULL))
+	if (UNLIKELY(memory == NULL || labels == NULL))
 		return STEP_NO_MEMORY;
 	if (native)
 		cpromi_samples_read_native(&r, &view, series, is_shown(s), memory, count);
 	else
 		cpromi_samples_read(&r, series, s->format.kind == FORMAT_OPENMETRICS, memory,
 				    count);
+	r.labels = labels->bytes;
+	r.labels_length = labels->length;
+	if (UNLIKELY(s->respells) && r.states != NULL && collides_with_extra(&r)) {
+		cpromi_registry_count(s->registry, SELF_NAMES_COLLIDED);
+		return STEP_WENT_ON;
+	}
 	return show_samples(s, t, &r);
 }
 
@@ -442,6 +496,34 @@ show_series(cprom_scrape *s, struct target *t, const struct series *series)
 
 /* ---- walking --------------------------------------------------------------- */
 
+/* Do the labels of the family have names of their own still, when they are escaped? */
+static enum shown
+note_labels(cprom_scrape *s, const struct family *f)
+{
+	const struct series *any = f->only != NULL ? f->only : f->overflow;
+	const struct text *labels = labels_of(s, any);
+
+	if (labels == NULL)
+		return SHOWN_NO_MEMORY;
+	return cpromi_labels_are_distinct(labels->bytes, labels->length) ? SHOWN_NEW : SHOWN_BEFORE;
+}
+
+/* May the family be in the page, beside those that are? Collectors settle that for themselves. */
+static COLD enum shown
+note_escaped(cprom_scrape *s, const struct family *f)
+{
+	struct family_view v = cpromi_family_view(f);
+	enum shown shown = note_labels(s, f);
+
+	if (shown == SHOWN_NEW) {
+		cpromi_naming_set(&s->naming, &v, &s->format);
+		shown = cpromi_shown_note(&s->shown, &s->naming);
+	}
+	if (shown == SHOWN_BEFORE)
+		cpromi_registry_count(s->registry, SELF_NAMES_COLLIDED);
+	return shown;
+}
+
 static enum step
 next_family(cprom_scrape *s)
 {
@@ -453,6 +535,13 @@ next_family(cprom_scrape *s)
 	s->ticket = load_relaxed(&f->ticket);
 	s->place = 0;
 	s->head_shown = false;
+	s->respells = s->escapes && !f->def->legal_labels;
+	if (UNLIKELY(s->escapes) && f->collect == NULL) {
+		enum shown shown = note_escaped(s, f);
+
+		if (shown != SHOWN_NEW)
+			return shown == SHOWN_BEFORE ? STEP_WENT_ON : STEP_NO_MEMORY;
+	}
 	if (s->format.kind == FORMAT_PROTOBUF && f->collect == NULL)
 		name_messages(s);
 	if (f->collect != NULL || f->callback != NULL)
@@ -534,7 +623,7 @@ run_user_code(cprom_scrape *s, struct target *t)
 	enum step done = STEP_WENT_ON;
 
 	if (f->collect != NULL) {
-		cpromi_sink_run(s->registry, &s->format, f, &s->pending, &s->names);
+		cpromi_sink_run(s->registry, &s->format, f, &s->pending, &s->names, &s->shown);
 	} else {
 		double value = f->callback(f->arg);
 
@@ -635,6 +724,7 @@ cprom_scrape_open(cprom_registry *from, const char *accept)
 	s->registry = r;
 	s->format = cpromi_negotiate(accept);
 	s->created = r->created && s->format.kind != FORMAT_TEXT;
+	s->escapes = cpromi_escapes_names(r, &s->format);
 	/* Acquire: a series born later was inserted after this. Pairs with the births. */
 	s->birth_limit = load_acquire(&r->births);
 	s->last_collector = load_relaxed(&r->last_collector); /* set before the births */
@@ -659,6 +749,8 @@ cprom_scrape_close(cprom_scrape *s)
 	cpromi_buffer_free(&s->values);
 	cpromi_buffer_free(&s->message.held);
 	cpromi_buffer_free(&s->message.metrics);
+	cpromi_buffer_free(&s->labels);
+	cpromi_buffer_free(&s->shown);
 	free(s);
 }
 

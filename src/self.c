@@ -71,6 +71,10 @@ cpromi_self_collect(cprom_sink *out, void *arg)
 	one(out, CPROM_TYPE_COUNTER, "cprom_collector_failures_total",
 	    "Runs of a collector that failed, so that its families were left out of a page.",
 	    count_of(r, SELF_COLLECTORS_FAILED));
+	one(out, CPROM_TYPE_COUNTER, "cprom_names_collided_total",
+	    "Families and samples left out of a page because escaping gave them the name of "
+	    "another.",
+	    count_of(r, SELF_NAMES_COLLIDED));
 	one(out, CPROM_TYPE_COUNTER, "cprom_labels_rejected_total",
 	    "Look-ups of a child that failed because the label values were not valid.",
 	    count_of(r, SELF_LABELS_REJECTED));

@@ -9,7 +9,7 @@
 #include "definition.h"
 #include "error.h"
 #include "escape.h"
-#include "name.h"
+#include "label_text.h"
 #include "openmetrics.h"
 #include "protobuf.h"
 #include "stateset.h"
@@ -99,6 +99,7 @@ view_of(const cprom_sink *out)
 		.clashes = out->clashes,
 	};
 
+	v.legal = cpromi_name_is_legal(NAME_OF_METRIC, v.name, v.name_length);
 	v.help = v.name + v.name_length + 1;
 	v.help_length = strlen(v.help);
 	v.unit = v.help + v.help_length + 1;
@@ -124,7 +125,7 @@ unit_valid(const cprom_family_options *o)
 {
 	return o->unit == NULL || *o->unit == '\0' ||
 	       (o->type != CPROM_TYPE_INFO && o->type != CPROM_TYPE_STATESET &&
-		cpromi_metric_name_valid(o->unit));
+		cpromi_name_is_valid(NAME_OF_METRIC, false, o->unit));
 }
 
 static int
@@ -135,14 +136,14 @@ check_family(cprom_sink *out, const cprom_family_options *o)
 
 	if (type < CPROM_TYPE_COUNTER || type > CPROM_TYPE_GAUGE_HISTOGRAM)
 		cpromi_fail(EINVAL, "%d is not a type", (int)type);
-	else if (!cpromi_metric_name_valid(name))
+	else if (!cpromi_name_is_valid(NAME_OF_METRIC, out->registry->utf8_names, name))
 		cpromi_fail(EINVAL, "\"%s\" is not a metric name", name == NULL ? "(null)" : name);
 	else if (help == NULL || !cpromi_utf8_valid(help, strlen(help)))
 		cpromi_fail(EINVAL, "%s: the help text is %s", name,
 			    help == NULL ? "missing" : "not UTF-8");
 	else if (!unit_valid(o))
 		cpromi_fail(EINVAL, "%s: \"%s\" is not a unit of its type", name, o->unit);
-	else if (type == CPROM_TYPE_STATESET && !cpromi_label_name_valid(name))
+	else if (type == CPROM_TYPE_STATESET && !cpromi_name_is_valid(NAME_OF_LABEL, false, name))
 		cpromi_fail(EINVAL, "%s: a stateset is called as one of its labels is", name);
 	else if (is_registered(out->registry, type, name) || is_emitted(out->names, type, name) ||
 		 !may_stand(out, type, name)) {
@@ -173,11 +174,35 @@ add_string(struct buffer *b, const char *text)
 	return cpromi_buffer_add(b, text, strlen(text) + 1);
 }
 
+static int
+no_memory(const char *name)
+{
+	return cpromi_fail(ENOMEM, "%s: no memory for it in this scrape", name);
+}
+
+/* Settles how the family is called, and that no other one is called so. */
+static int
+set_naming(cprom_sink *out)
+{
+	struct family_view view = view_of(out);
+
+	cpromi_naming_set(&out->naming, &view, out->format);
+	switch (out->escapes ? cpromi_shown_note(out->shown, &out->naming) : SHOWN_NEW) {
+	case SHOWN_BEFORE:
+		cpromi_fail(EEXIST, "%s is in the page already, by the name that it is escaped to",
+			    view.name);
+		return refuse(out, SELF_NAMES_COLLIDED);
+	case SHOWN_NO_MEMORY:
+		return no_memory(view.name);
+	default:
+		return 0;
+	}
+}
+
 int
 cprom_sink_begin(cprom_sink *out, const cprom_family_options *from)
 {
 	cprom_family_options o = {0};
-	struct family_view view;
 	char tag;
 
 	if (out == NULL || from == NULL || from->size < offsetof(cprom_family_options, unit) ||
@@ -185,21 +210,22 @@ cprom_sink_begin(cprom_sink *out, const cprom_family_options *from)
 		return cpromi_fail(EINVAL, "a family needs a sink and the size of its options");
 	memcpy(&o, from, from->size < sizeof(o) ? from->size : sizeof(o));
 	end_family(out);
-	out->shown = false;
+	out->shown_head = false;
 	out->type = o.type;
 	out->head.length = 0;
 	out->labels.length = 0;
 	forget_sets(out);
 	if (check_family(out, &o) == -1)
 		return -1;
+	if (!add_string(&out->head, o.name) || !add_string(&out->head, o.help) ||
+	    !add_string(&out->head, o.unit == NULL ? "" : o.unit))
+		return no_memory(o.name);
+	if (set_naming(out) == -1)
+		return -1;
 	tag = (char)o.type;
-	out->open = add_string(&out->head, o.name) && add_string(&out->head, o.help) &&
-		    add_string(&out->head, o.unit == NULL ? "" : o.unit) &&
-		    cpromi_buffer_add(out->names, &tag, 1) && add_string(out->names, o.name);
+	out->open = cpromi_buffer_add(out->names, &tag, 1) && add_string(out->names, o.name);
 	if (!out->open)
-		return cpromi_fail(ENOMEM, "%s: no memory for it in this scrape", o.name);
-	view = view_of(out);
-	cpromi_naming_set(&out->naming, &view, out->format);
+		return no_memory(o.name);
 	out->family_start = out->spool->length;
 	return 0;
 }
@@ -226,8 +252,8 @@ own_label(const cprom_sink *out)
 static bool
 label_valid(const cprom_sink *out, const char *name, const char *value)
 {
-	return cpromi_label_name_valid(name) && strncmp(name, "__", 2) != 0 &&
-	       strcmp(name, own_label(out)) != 0 && value != NULL &&
+	return cpromi_name_is_valid(NAME_OF_LABEL, out->registry->utf8_names, name) &&
+	       strncmp(name, "__", 2) != 0 && strcmp(name, own_label(out)) != 0 && value != NULL &&
 	       cpromi_utf8_valid(value, strlen(value));
 }
 
@@ -251,6 +277,14 @@ check_labels(const cprom_sink *out, cprom_strings labels)
 	return 0;
 }
 
+static char *
+put_label_name(const cprom_sink *out, const char *name, size_t n, char *p)
+{
+	return p + (out->escapes
+			    ? cpromi_name_escape(out->format->escaping, NAME_OF_LABEL, name, n, p)
+			    : cpromi_label_name_spell(name, n, p));
+}
+
 /* Appends the text of the labels, and a NUL that keeps empty ones apart, to out->labels. */
 static bool
 spell_labels(cprom_sink *out, cprom_strings labels)
@@ -260,15 +294,15 @@ spell_labels(cprom_sink *out, cprom_strings labels)
 	for (size_t i = 0; i + 1 < labels.count; i += 2) {
 		const char *name = labels.items[i], *value = labels.items[i + 1];
 		size_t n = strlen(name), length = strlen(value);
-		char *p = cpromi_buffer_room(b, n + 2 * length + 4);
+		char *p = cpromi_buffer_room(b, NAME_ESCAPED_BOUND(n) + 2 * length + 4);
 
 		if (p == NULL)
 			return false;
 		if (i > 0)
 			*p++ = ',';
-		memcpy(p, name, n);
-		memcpy(p + n, "=\"", 2);
-		p += n + 2;
+		p = put_label_name(out, name, n, p);
+		*p++ = '=';
+		*p++ = '"';
 		p += cpromi_escape(value, length, true, p);
 		*p++ = '"';
 		b->length = (size_t)(p - b->bytes);
@@ -281,47 +315,43 @@ spell_labels(cprom_sink *out, cprom_strings labels)
  * each that has a value is hashed by itself and the hashes are added.
  */
 static uint32_t
-hash_labels(const cprom_sink *out, cprom_strings labels)
+hash_labels(const cprom_sink *out, const char *text, size_t n)
 {
 	const struct hash_key *key = &out->registry->key;
+	const char *end = text + n;
+	struct label_piece l;
 	uint32_t sum = 0;
 
-	for (size_t i = 0; i + 1 < labels.count; i += 2) {
+	while (text < end) {
 		uint64_t h = hash_begin(key, 0);
 
-		if (*labels.items[i + 1] == '\0')
+		text = cpromi_label_next(text, end, &l);
+		if (l.value_length == 0)
 			continue;
-		h = hash_add(key, h, labels.items[i], strlen(labels.items[i]));
-		h = hash_add(key, h, labels.items[i + 1], strlen(labels.items[i + 1]));
+		h = hash_add(key, h, l.name, l.name_length);
+		h = hash_add(key, h, l.value, l.value_length);
 		sum += hash_end(h);
 	}
 	return sum;
 }
 
-/* Behind the closing quote of the label that begins at p. */
-static const char *
-label_end(const char *p)
+static bool
+same_label(const struct label_piece *a, const struct label_piece *b)
 {
-	for (p = strchr(p, '"') + 1; *p != '"'; p++)
-		if (*p == '\\')
-			p++;
-	return p + 1;
-}
-
-static const char *
-next_label(const char *end)
-{
-	return end + (*end == ',');
+	return a->name_length == b->name_length && a->value_length == b->value_length &&
+	       memcmp(a->name, b->name, a->name_length) == 0 &&
+	       memcmp(a->value, b->value, a->value_length) == 0;
 }
 
 static bool
-contains_label(const char *text, const char *label, size_t n)
+contains_label(const char *text, const struct label_piece *label)
 {
-	const char *end;
+	const char *end = text + strlen(text);
+	struct label_piece l;
 
-	for (const char *p = text; *p != '\0'; p = next_label(end)) {
-		end = label_end(p);
-		if ((size_t)(end - p) == n && memcmp(p, label, n) == 0)
+	while (text < end) {
+		text = cpromi_label_next(text, end, &l);
+		if (same_label(&l, label))
 			return true;
 	}
 	return false;
@@ -331,11 +361,12 @@ contains_label(const char *text, const char *label, size_t n)
 static bool
 contains_labels(const char *text, const char *others)
 {
-	const char *end;
+	const char *end = others + strlen(others);
+	struct label_piece l;
 
-	for (const char *p = others; *p != '\0'; p = next_label(end)) {
-		end = label_end(p);
-		if (memcmp(end - 3, "=\"\"", 3) != 0 && !contains_label(text, p, (size_t)(end - p)))
+	while (others < end) {
+		others = cpromi_label_next(others, end, &l);
+		if (l.value_length > 0 && !contains_label(text, &l))
 			return false;
 	}
 	return true;
@@ -380,29 +411,43 @@ grow_sets(cprom_sink *out)
 	return true;
 }
 
-/* Spells the labels and enters them; their text, or NULL if they are there already. */
+/* Takes what was spelled last off again; NULL. */
+static const char *
+take_back(cprom_sink *out, size_t start)
+{
+	out->labels.length = start;
+	return NULL;
+}
+
+/* Spells the labels and enters them; their text, or NULL if they cannot be in the page. */
 static const char *
 enter_labels(cprom_sink *out, cprom_strings labels, size_t *length)
 {
 	size_t start = out->labels.length;
-	uint32_t hash = hash_labels(out, labels);
 	struct label_set *set;
 	const char *text;
+	uint32_t hash;
 
 	if (!grow_sets(out) || !spell_labels(out, labels)) {
-		out->labels.length = start;
 		out->failed = true; /* nobody would see what is missing from the page */
 		cpromi_fail(ENOMEM, "%s: no memory for a sample in this scrape", out->head.bytes);
-		return NULL;
+		return take_back(out, start);
 	}
 	text = out->labels.bytes + start;
 	*length = out->labels.length - start - 1;
+	if (out->escapes && !cpromi_labels_are_distinct(text, *length)) {
+		refuse(out, SELF_NAMES_COLLIDED);
+		cpromi_fail(EEXIST, "%s: two labels have one name when they are escaped",
+			    out->head.bytes);
+		return take_back(out, start);
+	}
+	hash = hash_labels(out, text, *length);
 	set = find_set(out, hash, text);
 	if (set->start != 0) {
-		out->labels.length = start;
+		refuse(out, SELF_SAMPLES_DUPLICATE);
 		cpromi_fail(EEXIST, "%s: a sample of these labels is in the page already",
 			    out->head.bytes);
-		return NULL;
+		return take_back(out, start);
 	}
 	*set = (struct label_set){hash, start + 1};
 	out->set_count++;
@@ -417,13 +462,13 @@ show_head(cprom_sink *out)
 	struct family_view v = view_of(out);
 	char *p;
 
-	if (out->shown)
+	if (out->shown_head)
 		return;
 	p = cpromi_buffer_room(out->spool, cpromi_text_head_bound(&out->naming, &v));
 	if (p != NULL)
 		out->spool->length = (size_t)(cpromi_openmetrics_or_text_head(p, &out->naming, &v) -
 					      out->spool->bytes);
-	out->shown = true;
+	out->shown_head = true;
 }
 
 static size_t
@@ -613,15 +658,13 @@ cprom_sink_add(cprom_sink *out, const cprom_sample *from)
 		return refuse(out, SELF_SAMPLES_INVALID);
 	labels = enter_labels(out, s.labels, &length);
 	if (labels == NULL)
-		return errno == EEXIST ? refuse(out, SELF_SAMPLES_DUPLICATE) : -1;
+		return -1;
 	if (read_sample(out, &s, &r)) {
 		r.labels = labels;
 		r.labels_length = length;
 		show_sample(out, &r);
 	}
-	return out->spool->failed || out->scratch.failed
-		       ? cpromi_fail(ENOMEM, "%s: no memory for it in this scrape", out->head.bytes)
-		       : 0;
+	return out->spool->failed || out->scratch.failed ? no_memory(out->head.bytes) : 0;
 }
 
 void
@@ -637,23 +680,27 @@ cprom_sink_fail(cprom_sink *out, const char *why)
 
 void
 cpromi_sink_run(cprom_registry *r, const struct format *format, struct family *f,
-		struct buffer *spool, struct buffer *names)
+		struct buffer *spool, struct buffer *names, struct buffer *shown)
 {
 	cprom_sink out = {.registry = r,
 			  .format = format,
 			  .spool = spool,
 			  .names = names,
+			  .shown = shown,
+			  .escapes = cpromi_escapes_names(r, format),
 			  .spool_start = spool->length,
-			  .names_start = names->length};
+			  .names_start = names->length,
+			  .shown_start = shown->length};
 
 	f->collect(&out, f->arg);
 	end_family(&out);
-	if (out.failed || spool->failed || names->failed || out.head.failed || out.labels.failed ||
-	    out.scratch.failed) {
+	if (out.failed || spool->failed || names->failed || shown->failed || out.head.failed ||
+	    out.labels.failed || out.scratch.failed) {
 		cpromi_registry_count(r, SELF_COLLECTORS_FAILED);
 		spool->length = out.spool_start;
 		names->length = out.names_start;
-		spool->failed = names->failed = false;
+		shown->length = out.shown_start;
+		spool->failed = names->failed = shown->failed = false;
 	}
 	cpromi_buffer_free(&out.head);
 	cpromi_buffer_free(&out.labels);

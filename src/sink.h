@@ -9,8 +9,7 @@
 #define CPROMI_SINK_H
 
 #include "buffer.h"
-#include "naming.h"
-#include "registry.h"
+#include "shown.h"
 
 /* Label sets of the family at hand, to find one that is there twice: open addressing. */
 struct label_set {
@@ -23,14 +22,17 @@ struct cprom_sink {
 	const struct format *format;
 	struct buffer *spool; /* where lines go */
 	struct buffer *names; /* of this scrape's families of collectors: type, name, NUL */
+	struct buffer *shown; /* of this scrape: see shown.h */
+	bool escapes;         /* names have to be escaped, and may collide then */
 	size_t spool_start;   /* where this collector's output begins, */
 	size_t names_start;   /* to take it back if it fails */
 	size_t family_start;  /* where the Metrics of the family at hand begin, in protobuf */
+	size_t shown_start;
 	bool failed;
 	/* The family at hand. */
 	cprom_type type;
 	bool open;          /* it is valid: samples are taken */
-	bool shown;         /* its head is in the spool */
+	bool shown_head;    /* its head is in the spool */
 	struct buffer head; /* name, NUL, help, NUL, unit, NUL */
 	struct naming naming;
 	bool clashes;          /* as in struct family */
@@ -42,6 +44,6 @@ struct cprom_sink {
 
 /* Runs the collector into the scrape's buffers. Not in an epoch: it is user code. */
 void cpromi_sink_run(cprom_registry *r, const struct format *format, struct family *f,
-		     struct buffer *spool, struct buffer *names);
+		     struct buffer *spool, struct buffer *names, struct buffer *shown);
 
 #endif

@@ -43,7 +43,7 @@ check(const cprom_stateset_options *o)
 {
 	const char *name = o->name == NULL ? "(null)" : o->name;
 
-	if (!cpromi_label_name_valid(o->name))
+	if (!cpromi_name_is_valid(NAME_OF_LABEL, false, o->name))
 		return cpromi_fail(EINVAL, "%s: a stateset is called as one of its labels is",
 				   name);
 	if (o->unit != NULL && *o->unit != '\0')

@@ -10,15 +10,25 @@
 /* ---- heads ----------------------------------------------------------------- */
 
 char *
+cpromi_text_family_name(char *p, const struct naming *n)
+{
+	if (UNLIKELY(n->quoted))
+		*p++ = '"';
+	p = cpromi_put(p, n->name, n->family_length);
+	if (UNLIKELY(n->quoted))
+		*p++ = '"';
+	*p++ = ' ';
+	return p;
+}
+
+char *
 cpromi_text_head(char *p, const struct naming *n, const struct family_view *v)
 {
 	p = cpromi_put_string(p, "# HELP ");
-	p = cpromi_put(p, n->name, n->family_length);
-	*p++ = ' ';
+	p = cpromi_text_family_name(p, n);
 	p += cpromi_escape(v->help, v->help_length, false, p);
 	p = cpromi_put_string(p, "\n# TYPE ");
-	p = cpromi_put(p, n->name, n->family_length);
-	*p++ = ' ';
+	p = cpromi_text_family_name(p, n);
 	p = cpromi_put_string(p, cpromi_naming_type(n));
 	*p++ = '\n';
 	return p;
@@ -26,22 +36,48 @@ cpromi_text_head(char *p, const struct naming *n, const struct family_view *v)
 
 /* ---- lines ----------------------------------------------------------------- */
 
+/* {"name" and what stands between it and the first label. */
+static NOINLINE char *
+put_quoted_name(char *p, const struct text_line *l, bool labels)
+{
+	*p++ = '{';
+	*p++ = '"';
+	p = cpromi_put(p, l->name, l->name_length);
+	p = cpromi_put(p, l->suffix, l->suffix_length);
+	*p++ = '"';
+	*p = ',';
+	return p + labels;
+}
+
+static inline char *
+put_name(char *p, const struct text_line *l, bool labels)
+{
+	if (UNLIKELY(l->quoted))
+		return put_quoted_name(p, l, labels);
+	p = cpromi_put(p, l->name, l->name_length);
+	if (l->suffix_length > 0)
+		p = cpromi_put(p, l->suffix, l->suffix_length);
+	*p = '{';
+	return p + labels;
+}
+
 /* Up to where the extra label goes, or else the value. */
 static inline char *
 put_front(char *p, const struct text_line *l, bool extra)
 {
-	p = cpromi_put(p, l->name, l->name_length);
-	if (l->suffix_length > 0)
-		p = cpromi_put(p, l->suffix, l->suffix_length);
-	if (l->labels_length > 0) {
-		*p++ = '{';
-		p = cpromi_put(p, l->labels, l->labels_length);
-		*p = ',';
-		p += extra;
-	} else if (extra) {
-		*p++ = '{';
-	}
-	return p;
+	if (l->labels_length == 0)
+		return put_name(p, l, extra);
+	p = put_name(p, l, true);
+	p = cpromi_put(p, l->labels, l->labels_length);
+	*p = ',';
+	return p + extra;
+}
+
+/* Behind the name, or the labels. */
+static inline bool
+has_braces(const struct text_line *l, bool extra)
+{
+	return l->labels_length > 0 || extra || l->quoted;
 }
 
 static inline char *
@@ -98,7 +134,7 @@ cpromi_text_line(char *p, const struct text_line *l)
 {
 	p = put_front(p, l, l->extra_length > 0);
 	p = cpromi_put(p, l->extra, l->extra_length);
-	p = put_value(p, l->labels_length + l->extra_length > 0, l->value);
+	p = put_value(p, has_braces(l, l->extra_length > 0), l->value);
 	return end_line(p, l);
 }
 
@@ -110,9 +146,10 @@ cpromi_text_value(char *p, const struct naming *n, const struct text *labels, do
 		.name_length = n->name_length,
 		.labels = labels->bytes,
 		.labels_length = labels->length,
+		.quoted = n->quoted,
 	};
 
-	p = put_value(put_front(p, &l, false), labels->length > 0, value);
+	p = put_value(put_front(p, &l, false), has_braces(&l, false), value);
 	*p++ = '\n';
 	return p;
 }
@@ -154,6 +191,7 @@ cpromi_text_begin(struct text_line *l, const struct naming *n, const struct samp
 		.labels_length = s->labels_length,
 		.timestamp_ms = s->timestamp_ms,
 		.openmetrics = n->openmetrics,
+		.quoted = n->quoted,
 	};
 	if (takes_exemplars(n) && s->series != NULL && cpromi_exemplar_any(s->series))
 		l->exemplars = s->series;

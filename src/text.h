@@ -19,6 +19,7 @@ struct text_line {
 	bool openmetrics;
 	const struct series *exemplars;  /* whose are to be shown; NULL: none */
 	const struct exemplar *exemplar; /* of this line; NULL: none */
+	bool quoted; /* the name: it stands in quotes, first between the braces */
 };
 
 /* ---- heads ----------------------------------------------------------------- */
@@ -30,6 +31,9 @@ cpromi_text_head_bound(const struct naming *n, const struct family_view *v)
 	return 4 * n->name_length + 2 * v->help_length + 96;
 }
 
+/* The name of the family as it stands in a head, and a blank, to p; the end. */
+char *cpromi_text_family_name(char *p, const struct naming *n);
+
 /* HELP and TYPE to p, which has room for the bound; the end. */
 char *cpromi_text_head(char *p, const struct naming *n, const struct family_view *v);
 
@@ -39,7 +43,7 @@ static inline size_t
 cpromi_text_line_bound(const struct text_line *l)
 {
 	return l->name_length + l->suffix_length + l->labels_length + l->extra_length +
-	       2 * CPROMI_NUMBER_MAX + 8;
+	       2 * CPROMI_NUMBER_MAX + 12;
 }
 
 /* Write to p, which has room for the bound; return the end. */

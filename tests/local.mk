@@ -57,6 +57,7 @@ unit_tests = \
 	tests/test_self \
 	tests/test_server \
 	tests/test_shape \
+	tests/test_shown \
 	tests/test_signals \
 	tests/test_sink \
 	tests/test_sketch \
@@ -66,7 +67,8 @@ unit_tests = \
 	tests/test_text \
 	tests/test_textfile \
 	tests/test_threads \
-	tests/test_timer
+	tests/test_timer \
+	tests/test_utf8_names
 
 house_tests = \
 	tests/house_crc32_table.sh \
@@ -91,6 +93,7 @@ e2e_tests = \
 	tests/page_judges.sh \
 	tests/prefork.sh \
 	tests/protobuf_judges.sh \
+	tests/random_names.sh \
 	tests/scrape_memory.sh \
 	tests/stress.sh
 
@@ -115,6 +118,7 @@ test_helpers = \
 	tests/metrics.proto \
 	tests/page.h \
 	tests/promql.py \
+	tests/read_names.py \
 	tests/with_registry.h
 
 # Programs that scripts or check-long run; they use no cmocka.
@@ -123,6 +127,7 @@ helper_programs = \
 	tests/format_daemon \
 	tests/pages \
 	tests/prefork \
+	tests/random_names \
 	tests/random_registries \
 	tests/scrape_memory \
 	tests/stress

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Tests of label_text: stored labels, piece by piece.
+ * Tests of label_text: stored labels, piece by piece, and their names in other schemes.
  */
 #include "label_text.h"
 
@@ -75,6 +75,78 @@ a_name_may_be_quoted(void **state)
 	      pieces, 5);
 }
 
+/* ---- names in schemes ------------------------------------------------------- */
+
+static void
+check_spelled(const char *name, const char *expected)
+{
+	char out[32];
+	size_t n = strlen(name);
+
+	assert_int_equal(cpromi_label_name_spell(name, n, NULL), strlen(expected));
+	assert_int_equal(cpromi_label_name_spell(name, n, out), strlen(expected));
+	assert_memory_equal(out, expected, strlen(expected));
+}
+
+static void
+what_is_no_legal_label_is_quoted(void **state)
+{
+	(void)state;
+	check_spelled("dev_id", "dev_id");
+	check_spelled("dev.id", "\"dev.id\"");
+	check_spelled("a:b", "\"a:b\""); /* though a metric may be called so */
+	check_spelled("1", "\"1\"");
+	check_spelled("a\"\\\n", "\"a\\\"\\\\\\n\"");
+}
+
+static void
+check_respelled(enum escaping scheme, const char *labels, const char *expected)
+{
+	char out[256];
+	size_t n = strlen(labels);
+
+	memset(out, '#', sizeof(out));
+	assert_int_equal(cpromi_labels_respell(scheme, labels, n, out), strlen(expected));
+	assert_memory_equal(out, expected, strlen(expected));
+	assert_int_equal(out[strlen(expected)], '#');
+	assert_true(strlen(expected) <= LABELS_RESPELLED_BOUND(n));
+}
+
+static void
+names_are_respelled_and_values_are_not(void **state)
+{
+	static const char labels[] = "\"dev.id\"=\"n.v\\\"=,\",mode=\"\",\"a\\\"b\\n\"=\"\\\\\"";
+
+	(void)state;
+	check_respelled(ESCAPING_UNDERSCORES, "", "");
+	check_respelled(ESCAPING_UNDERSCORES, labels,
+			"dev_id=\"n.v\\\"=,\",mode=\"\",a_b_=\"\\\\\"");
+	check_respelled(ESCAPING_DOTS, labels,
+			"dev_dot_id=\"n.v\\\"=,\",mode=\"\",a__b__=\"\\\\\"");
+	check_respelled(ESCAPING_VALUES, labels,
+			"U__dev_2e_id=\"n.v\\\"=,\",mode=\"\",U__a_22_b_a_=\"\\\\\"");
+	check_respelled(ESCAPING_VALUES, "\"\x01\"=\"\",\"\x02\"=\"\"", "U___1_=\"\",U___2_=\"\"");
+}
+
+static bool
+distinct(const char *labels)
+{
+	return cpromi_labels_are_distinct(labels, strlen(labels));
+}
+
+static void
+a_name_that_is_there_twice_is_found(void **state)
+{
+	(void)state;
+	assert_true(distinct(""));
+	assert_true(distinct("a=\"x\""));
+	assert_true(distinct("a=\"x\",b=\"x\",ab=\"x\""));
+	assert_false(distinct("a=\"x\",b=\"x\",a=\"y\""));
+	assert_false(distinct("a=\"x\",ab=\"x\",ab=\"\""));
+	assert_false(distinct("a=\"x\",__name__=\"y\""));
+	assert_true(distinct("a=\"__name__=\\\"\",b=\"a=\""));
+}
+
 int
 main(void)
 {
@@ -82,6 +154,9 @@ main(void)
 		cmocka_unit_test(labels_come_one_by_one),
 		cmocka_unit_test(an_escaped_quote_ends_no_value),
 		cmocka_unit_test(a_name_may_be_quoted),
+		cmocka_unit_test(what_is_no_legal_label_is_quoted),
+		cmocka_unit_test(names_are_respelled_and_values_are_not),
+		cmocka_unit_test(a_name_that_is_there_twice_is_found),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -54,13 +54,13 @@ at_guard(const void *bytes, size_t n)
 static bool
 metric_name(const char *name)
 {
-	return cpromi_metric_name_valid(at_guard(name, strlen(name) + 1));
+	return cpromi_name_is_valid(NAME_OF_METRIC, false, at_guard(name, strlen(name) + 1));
 }
 
 static bool
 label_name(const char *name)
 {
-	return cpromi_label_name_valid(at_guard(name, strlen(name) + 1));
+	return cpromi_name_is_valid(NAME_OF_LABEL, false, at_guard(name, strlen(name) + 1));
 }
 
 static void
@@ -83,8 +83,11 @@ static void
 no_name_and_the_empty_name_are_illegal(void **state)
 {
 	(void)state;
-	assert_false(cpromi_metric_name_valid(NULL));
-	assert_false(cpromi_label_name_valid(NULL));
+	for (int utf8 = 0; utf8 <= 1; utf8++) {
+		assert_false(cpromi_name_is_valid(NAME_OF_METRIC, utf8, NULL));
+		assert_false(cpromi_name_is_valid(NAME_OF_LABEL, utf8, NULL));
+		assert_false(cpromi_name_is_valid(NAME_OF_METRIC, utf8, at_guard("", 1)));
+	}
 	assert_false(metric_name(""));
 	assert_false(label_name(""));
 	assert_false(cpromi_name_is_legal(NAME_OF_METRIC, page_end, 0));
@@ -103,6 +106,28 @@ a_name_has_1024_bytes_at_most(void **state)
 	name[CPROM_MAX_NAME_BYTES] = '\0';
 	assert_true(metric_name(name));
 	assert_true(label_name(name));
+}
+
+static void
+any_utf8_is_a_name_where_it_may_be(void **state)
+{
+	static const char *const names[] = {"disk.io", "1st", " ",           "\"",
+					    "\n",      "a:b", "\xc3\xa9tat", "\xf4\x8f\xbf\xbf"};
+	char longest[CPROM_MAX_NAME_BYTES + 2];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		assert_true(cpromi_name_is_valid(NAME_OF_METRIC, true, names[i]));
+		assert_true(cpromi_name_is_valid(NAME_OF_LABEL, true, names[i]));
+		assert_false(label_name(names[i]));
+	}
+	assert_false(cpromi_name_is_valid(NAME_OF_METRIC, true, at_guard("a\xc3", 3)));
+	assert_false(cpromi_name_is_valid(NAME_OF_LABEL, true, at_guard("\xed\xa0\x80", 4)));
+	memset(longest, '.', sizeof(longest));
+	longest[CPROM_MAX_NAME_BYTES + 1] = '\0';
+	assert_false(cpromi_name_is_valid(NAME_OF_LABEL, true, longest));
+	longest[CPROM_MAX_NAME_BYTES] = '\0';
+	assert_true(cpromi_name_is_valid(NAME_OF_LABEL, true, longest));
 }
 
 static void
@@ -271,6 +296,7 @@ main(void)
 		cmocka_unit_test(every_byte_is_legal_in_names_as_the_grammar_says),
 		cmocka_unit_test(no_name_and_the_empty_name_are_illegal),
 		cmocka_unit_test(a_name_has_1024_bytes_at_most),
+		cmocka_unit_test(any_utf8_is_a_name_where_it_may_be),
 		cmocka_unit_test(a_zero_byte_is_as_illegal_as_any),
 		cmocka_unit_test(names_are_escaped_as_prometheus_common_escapes_them),
 		cmocka_unit_test(a_label_keeps_no_colon),

@@ -26,7 +26,8 @@ assert_naming(const struct expected *e, enum format_kind kind, bool clashes, con
 	struct family_view v = {.name = e->name,
 				.name_length = strlen(e->name),
 				.type = e->type,
-				.clashes = clashes};
+				.clashes = clashes,
+				.legal = true};
 	struct naming n;
 
 	cpromi_naming_set(&n, &v, &(struct format){.kind = kind});
@@ -94,6 +95,120 @@ the_longest_name_has_room_for_its_suffix(void **state)
 	assert_naming(&e, FORMAT_OPENMETRICS, false, name, samples, "counter");
 }
 
+/* ---- beyond the legacy charset ----------------------------------------------- */
+
+struct spelled {
+	cprom_type type;
+	const char *name;
+	struct format format;
+	const char *family, *samples;
+	bool quoted;
+};
+
+static void
+other_names_are_spelled_by_the_scheme_and_then_treated_alike(void **state)
+{
+	static const struct spelled all[] = {
+		{CPROM_TYPE_GAUGE,
+		 "disk.io",
+		 {FORMAT_TEXT, false, ESCAPING_UNDERSCORES},
+		 "disk_io",
+		 "disk_io",
+		 false},
+		{CPROM_TYPE_GAUGE,
+		 "disk.io",
+		 {FORMAT_TEXT, false, ESCAPING_ALLOW_UTF8},
+		 "disk.io",
+		 "disk.io",
+		 true},
+		{CPROM_TYPE_GAUGE,
+		 "a\"\n",
+		 {FORMAT_OPENMETRICS, false, ESCAPING_ALLOW_UTF8},
+		 "a\\\"\\n",
+		 "a\\\"\\n",
+		 true},
+		{CPROM_TYPE_GAUGE,
+		 "a\"\n",
+		 {FORMAT_PROTOBUF, false, ESCAPING_ALLOW_UTF8},
+		 "a\"\n",
+		 "a\"\n",
+		 false},
+		{CPROM_TYPE_COUNTER,
+		 "disk.io",
+		 {FORMAT_OPENMETRICS, false, ESCAPING_ALLOW_UTF8},
+		 "disk.io",
+		 "disk.io_total",
+		 true},
+		{CPROM_TYPE_COUNTER,
+		 "disk.io_total",
+		 {FORMAT_OPENMETRICS, false, ESCAPING_DOTS},
+		 "disk_dot_io_",
+		 "disk_dot_io__total",
+		 false},
+		{CPROM_TYPE_COUNTER,
+		 "jobs.total",
+		 {FORMAT_OPENMETRICS, false, ESCAPING_UNDERSCORES},
+		 "jobs",
+		 "jobs_total",
+		 false},
+		{CPROM_TYPE_COUNTER,
+		 "a.b",
+		 {FORMAT_OPENMETRICS, true, ESCAPING_VALUES},
+		 "U__a_2e_b",
+		 "U__a_2e_b_total",
+		 false},
+		{CPROM_TYPE_INFO,
+		 "a.b",
+		 {FORMAT_TEXT, false, ESCAPING_DOTS},
+		 "a_dot_b_info",
+		 "a_dot_b_info",
+		 false},
+		{CPROM_TYPE_INFO,
+		 "a.b_info",
+		 {FORMAT_OPENMETRICS, false, ESCAPING_ALLOW_UTF8},
+		 "a.b",
+		 "a.b_info",
+		 true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+		const struct spelled *e = &all[i];
+		struct family_view v = {
+			.name = e->name, .name_length = strlen(e->name), .type = e->type};
+		struct naming n;
+
+		cpromi_naming_set(&n, &v, &e->format);
+		assert_true(n.escaped);
+		assert_int_equal(n.quoted, e->quoted);
+		assert_int_equal(n.name_length, strlen(e->samples));
+		assert_memory_equal(n.name, e->samples, n.name_length);
+		assert_int_equal(n.family_length, strlen(e->family));
+		assert_memory_equal(n.name, e->family, n.family_length);
+	}
+}
+
+static void
+the_longest_name_fits_in_every_scheme(void **state)
+{
+	char name[CPROM_MAX_NAME_BYTES];
+	struct family_view v = {
+		.name = name, .name_length = sizeof(name), .type = CPROM_TYPE_COUNTER};
+	struct naming n;
+
+	(void)state;
+	for (int c = 1; c < 256; c++) {
+		memset(name, c, sizeof(name));
+		for (int scheme = ESCAPING_UNDERSCORES; scheme <= ESCAPING_ALLOW_UTF8; scheme++) {
+			struct format f = {FORMAT_OPENMETRICS, false, (enum escaping)scheme};
+
+			cpromi_naming_set(&n, &v, &f);
+			assert_true(n.name_length <= sizeof(n.room));
+			assert_memory_equal(n.name + n.name_length - 6, "_total", 6);
+		}
+	}
+}
+
 int
 main(void)
 {
@@ -101,6 +216,8 @@ main(void)
 		cmocka_unit_test(each_format_has_its_names_and_types),
 		cmocka_unit_test(in_openmetrics_counter_and_info_give_way_to_a_name_that_is_taken),
 		cmocka_unit_test(the_longest_name_has_room_for_its_suffix),
+		cmocka_unit_test(other_names_are_spelled_by_the_scheme_and_then_treated_alike),
+		cmocka_unit_test(the_longest_name_fits_in_every_scheme),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

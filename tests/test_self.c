@@ -60,6 +60,7 @@ a_fresh_registry_shows_every_metric_of_the_library(void **state)
 		SAMPLES("invalid"),
 		SAMPLES("duplicate"),
 		"cprom_collector_failures_total",
+		"cprom_names_collided_total",
 		"cprom_labels_rejected_total",
 		"cprom_labels_overflowed_total",
 		"cprom_registrations_failed_total",
@@ -75,8 +76,8 @@ a_fresh_registry_shows_every_metric_of_the_library(void **state)
 	assert_true(value_in(page, "cprom_memory_limit_bytes") == 4 << 20);
 	assert_in_range(value_in(page, "cprom_memory_bytes"), 1000, 4 << 20);
 	assert_in_range(value_in(page, "cprom_lanes"), 0, CPROM_DEFAULT_MAX_LANES);
-	assert_int_equal(count_of_text(page, "# HELP "), 13);
-	assert_int_equal(count_of_text(page, "# TYPE "), 13);
+	assert_int_equal(count_of_text(page, "# HELP "), 14);
+	assert_int_equal(count_of_text(page, "# TYPE "), 14);
 	free(page);
 }
 
