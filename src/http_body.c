@@ -13,7 +13,8 @@ enum {
 	BODY_LENGTH,     /* in a body of known length */
 	CHUNK_SIZE,      /* at the first digit of a size line */
 	CHUNK_SIZE_MORE, /* at a later digit, or at its end */
-	CHUNK_EXTENSION, /* behind the digits */
+	CHUNK_BLANK,     /* behind the digits and a blank: an extension must follow */
+	CHUNK_EXTENSION, /* behind the semicolon */
 	CHUNK_SIZE_LF,   /* the LF of a size line */
 	CHUNK_DATA,      /* in a chunk */
 	CHUNK_DATA_CR,   /* the CR behind it */
@@ -61,7 +62,16 @@ hex_digit(char c)
 static bool
 is_text(char c)
 {
-	return c == '\t' || (unsigned char)c >= ' ';
+	return c == '\t' || ((unsigned char)c >= ' ' && c != 0x7F);
+}
+
+/* Between the digits and an extension: the state after c, or -1. */
+static int
+extension_mark(char c)
+{
+	if (c == ' ' || c == '\t')
+		return CHUNK_BLANK;
+	return c == ';' ? CHUNK_EXTENSION : -1;
 }
 
 /* Returns the state after c, or -1. */
@@ -80,7 +90,7 @@ size_line(struct http_body *b, char c)
 		return -1;
 	if (c == '\r')
 		return CHUNK_SIZE_LF;
-	return c == ';' || c == ' ' || c == '\t' ? CHUNK_EXTENSION : -1;
+	return extension_mark(c);
 }
 
 /* The size line is complete. */
@@ -101,6 +111,8 @@ framing_byte(struct http_body *b, char c)
 	case CHUNK_SIZE:
 	case CHUNK_SIZE_MORE:
 		return size_line(b, c);
+	case CHUNK_BLANK:
+		return extension_mark(c);
 	case CHUNK_EXTENSION:
 		if (c == '\r')
 			return CHUNK_SIZE_LF;

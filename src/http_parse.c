@@ -7,11 +7,12 @@
  *  1. A line ends in CRLF or in LF alone (2.2). CR anywhere else, and every
  *     other control byte but HTAB, is refused as soon as it is seen.
  *  2. Blank lines before the request line are skipped (2.2).
- *  3. Folded fields, blanks before a colon, and blanks in the target are 400 (5.1, 5.2, 3.2).
+ *  3. Folded fields, blanks before a colon, blanks and fragments in the target are 400 (5.1,
+ *     5.2, 3.2). Other bytes that a URI must escape are taken as they are: name[] needs two.
  *  4. What tells where the message ends must leave no doubt: Content-Length
- *     beside Transfer-Encoding, two lengths that differ, a coding in HTTP/1.0 or
- *     after chunked are 400 (6.1, 6.3); a coding that is not chunked is 501.
- *  5. HTTP/1.1 has exactly one Host (3.2).
+ *     beside Transfer-Encoding, two lengths that differ, codings in HTTP/1.0 or
+ *     of which chunked is not the last are 400 (6.1, 6.3); others before it are 501.
+ *  5. HTTP/1.1 has exactly one Host, of a host and a port as a URI has them (3.2).
  *
  * A line is judged when it is complete. No state is kept within a line but how
  * far it was scanned, so feeding a head byte by byte costs what feeding it at
@@ -65,12 +66,49 @@ cpromi_http_same(const char *s, size_t n, const char *lower)
 	return i == n && lower[i] == '\0';
 }
 
-/* Is this a host with or without a port, as Host and an absolute target have it? */
 static bool
-is_authority(const char *s, size_t n)
+is_hex(char c)
 {
-	for (size_t i = 0; i < n; i++)
-		if (!is_alpha(s[i]) && !is_digit(s[i]) && !is_one_of(s[i], "-._~!$&'()*+,;=:[]%"))
+	return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+/* How many bytes at s are a host (RFC 3986, 3.2.2), which may be none; n + 1 if what is there is none. */
+static size_t
+host_length(const char *s, size_t n)
+{
+	const char *end;
+	size_t i = 0;
+
+	if (n > 0 && *s == '[') {
+		end = memchr(s, ']', n);
+		for (i = 1; end != NULL && s + i < end; i++)
+			if (!is_hex(s[i]) && s[i] != ':' && s[i] != '.')
+				return n + 1;
+		return end != NULL && i > 1 ? i + 1 : n + 1;
+	}
+	for (; i < n && s[i] != ':'; i++) {
+		if (s[i] == '%' && (n - i < 3 || !is_hex(s[i + 1]) || !is_hex(s[i + 2])))
+			return n + 1;
+		if (!is_alpha(s[i]) && !is_digit(s[i]) && !is_one_of(s[i], "-._~!$&'()*+,;=%"))
+			return n + 1;
+	}
+	return i;
+}
+
+/*
+ * Is this a host with or without a port, as Host and an absolute target have it? Host may be
+ * empty; a target may not, nor the port of CONNECT (RFC 9110, 7.2, 4.2.1, 9.3.6).
+ */
+static bool
+is_authority(const char *s, size_t n, bool needs_host, bool needs_port)
+{
+	size_t host = host_length(s, n);
+
+	if (host > n || (needs_host && host == 0) || (needs_port && host + 1 >= n) ||
+	    (host < n && s[host] != ':'))
+		return false;
+	for (size_t i = host + 1; i < n; i++)
+		if (!is_digit(s[i]))
 			return false;
 	return true;
 }
@@ -139,7 +177,7 @@ skip_origin(const char *s, size_t n)
 		return 0;
 	for (i = begin; i < n && s[i] != '/' && s[i] != '?'; i++)
 		;
-	return i > begin && is_authority(s + begin, i - begin) ? i : 0;
+	return is_authority(s + begin, i - begin, true, false) ? i : 0;
 }
 
 static int
@@ -148,11 +186,11 @@ take_target(struct http_head *h, const char *buf, size_t at, size_t n)
 	const char *mark;
 
 	for (size_t i = at; i < at + n; i++)
-		if (buf[i] <= ' ' || buf[i] > '~')
+		if (buf[i] <= ' ' || buf[i] > '~' || buf[i] == '#')
 			return 400;
 	h->path = (struct http_span){(uint32_t)at, (uint32_t)n};
 	if (h->method == HTTP_CONNECT)
-		return n > 0 && is_authority(buf + at, n) ? 0 : 400;
+		return is_authority(buf + at, n, true, true) ? 0 : 400;
 	if (n == 1 && buf[at] == '*')
 		return h->method == HTTP_OPTIONS || h->method == HTTP_UNKNOWN ? 0 : 400;
 	if (n == 0 || buf[at] != '/') {
@@ -207,7 +245,7 @@ take_host(struct http_head *h, const char *s, size_t n)
 {
 	if (h->hosts < 2)
 		h->hosts++;
-	return is_authority(s, n) ? 0 : 400;
+	return is_authority(s, n, false, false) ? 0 : 400;
 }
 
 static int
@@ -332,7 +370,7 @@ take_end(struct http_head *h)
 	h->expect_continue = h->expects && h->minor > 0;
 	if (h->hosts > 1 || (h->hosts == 0 && h->minor > 0))
 		return 400;
-	if (h->coded && (h->sized || h->minor == 0 || !(h->chunked || h->unknown)))
+	if (h->coded && (h->sized || h->minor == 0 || !h->chunked))
 		return 400;
 	if (h->unknown)
 		return 501;

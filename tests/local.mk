@@ -31,6 +31,7 @@ unit_tests = \
 	tests/test_hash \
 	tests/test_histogram \
 	tests/test_hostile \
+	tests/test_http_conformance \
 	tests/test_http_parse \
 	tests/test_huffman \
 	tests/test_index \
