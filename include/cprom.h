@@ -141,6 +141,7 @@ CPROM_API const char *cprom_version(void);
 #define CPROM_MAX_QUANTILES 64       /* of one summary */
 #define CPROM_MAX_AGE_BUCKETS 60     /* of one summary */
 #define CPROM_MAX_STATES 64          /* of one stateset */
+#define CPROM_MAX_SCRAPE_NAMES 64    /* of families that one scrape asks for */
 
 typedef struct cprom_registry_options {
 	size_t size;
@@ -492,6 +493,22 @@ CPROM_API cprom_gauge *cprom_build_info_create(const cprom_build_info_options *o
  * A series that is made after open() is not in the page.
  */
 CPROM_API CPROM_MUST_USE cprom_scrape *cprom_scrape_open(cprom_registry *r, const char *accept);
+
+/*
+ * The same, of some families alone, which is what name[] in the query of a server's page asks
+ * for. Names are those that families were made with, in each format ("hits_total", not
+ * "hits"); those that no family has are passed by. Callbacks of other families are not called;
+ * collectors all are, and what they emit of other families is left out. NULL with EINVAL: no
+ * size, more than CPROM_MAX_SCRAPE_NAMES names, or NULL among them; else as open.
+ */
+typedef struct cprom_scrape_options {
+	size_t size;
+	cprom_registry *registry;
+	const char *accept;
+	cprom_strings names; /* of families, copied; count 0: all families */
+} cprom_scrape_options;
+
+CPROM_API CPROM_MUST_USE cprom_scrape *cprom_scrape_open_with(const cprom_scrape_options *o);
 CPROM_API const char *cprom_scrape_content_type(const cprom_scrape *s);
 CPROM_API ssize_t cprom_scrape_read(cprom_scrape *s, void *buf, size_t n);
 CPROM_API void cprom_scrape_close(cprom_scrape *s);

@@ -16,6 +16,7 @@
  */
 #include "http_page.h"
 
+#include "http_query.h"
 #include "negotiate.h"
 #include "platform.h"
 
@@ -267,11 +268,32 @@ accepts_gzip(const struct cprom_request *q)
 	return cpromi_accepts_gzip(field(q, "accept-encoding", room));
 }
 
+/* The families that the query names: how many, or -1. */
+static int
+take_names(const struct cprom_request *q, const char *names[CPROM_MAX_SCRAPE_NAMES])
+{
+	if (q->head->query.at == 0)
+		return 0;
+	return cpromi_http_query_take(q->text + q->head->query.at, "name[]", names,
+				      CPROM_MAX_SCRAPE_NAMES);
+}
+
 /* The Accept value is built in the page's own buffer, which is free yet. */
 static int
 open_scrape(struct http_page *p, cprom_registry *registry, const struct cprom_request *q)
 {
-	p->scrape = cprom_scrape_open(registry, field(q, "accept", p->buffer));
+	const char *names[CPROM_MAX_SCRAPE_NAMES];
+	int count = take_names(q, names);
+	const cprom_scrape_options o = {
+		.size = sizeof(o),
+		.registry = registry,
+		.accept = field(q, "accept", p->buffer),
+		.names = {names, count > 0 ? (size_t)count : 0},
+	};
+
+	if (count < 0)
+		return 400;
+	p->scrape = cprom_scrape_open_with(&o);
 	if (p->scrape == NULL)
 		return errno == ENOMEM ? 503 : 500;
 	return 0;

@@ -11,44 +11,10 @@
 #include "http_request.h"
 
 #include "error.h"
+#include "http_query.h"
 #include "platform.h"
 
 #include <errno.h>
-
-static int
-hex_value(char c)
-{
-	static const char digits[] = "0123456789abcdef0123456789ABCDEF";
-	const char *at = c == '\0' ? NULL : strchr(digits, c);
-
-	return at == NULL ? -1 : (int)((at - digits) & 15);
-}
-
-/* Decodes %-escapes of s in place, ends it with NUL; false if one is broken or is NUL. */
-static bool
-decode(char *s, size_t n)
-{
-	size_t to = 0;
-
-	for (size_t i = 0; i < n; i++, to++) {
-		int high;
-		int low;
-
-		s[to] = s[i];
-		if (s[i] != '%')
-			continue;
-		if (n - i < 3)
-			return false;
-		high = hex_value(s[i + 1]);
-		low = hex_value(s[i + 2]);
-		if (high < 0 || low < 0 || high + low == 0)
-			return false;
-		s[to] = (char)(high * 16 + low);
-		i += 2;
-	}
-	s[to] = '\0';
-	return true;
-}
 
 int
 cpromi_http_request_open(struct cprom_request *q, const struct http_head *h, char *text)
@@ -62,7 +28,7 @@ cpromi_http_request_open(struct cprom_request *q, const struct http_head *h, cha
 	}
 	if (h->path.n > 0) {
 		q->path = text + h->path.at;
-		return decode(text + h->path.at, h->path.n) ? 0 : -1;
+		return cpromi_http_decode(text + h->path.at, h->path.n, false) ? 0 : -1;
 	}
 	return 0;
 }

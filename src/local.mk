@@ -57,6 +57,8 @@ libcprom_la_SOURCES = \
 	src/http_page.h \
 	src/http_parse.c \
 	src/http_parse.h \
+	src/http_query.c \
+	src/http_query.h \
 	src/http_reply.c \
 	src/http_reply.h \
 	src/http_request.c \
@@ -108,6 +110,8 @@ libcprom_la_SOURCES = \
 	src/sample.c \
 	src/sample.h \
 	src/scrape.c \
+	src/selection.c \
+	src/selection.h \
 	src/self.c \
 	src/self.h \
 	src/series.h \

@@ -41,6 +41,7 @@
 #include "negotiate.h"
 #include "openmetrics.h"
 #include "protobuf.h"
+#include "selection.h"
 #include "sink.h"
 
 #include <errno.h>
@@ -92,9 +93,10 @@ struct cprom_scrape {
 	uint64_t last_collector; /* no collector behind this ticket */
 	struct buffer
 		names; /* type and name of the families shown, as far as a collector follows */
-	struct buffer values; /* SAMPLE_BYTES for each line of a series */
-	struct buffer labels; /* of a series, respelled: a struct text */
-	struct buffer shown;  /* see shown.h */
+	struct buffer values;  /* SAMPLE_BYTES for each line of a series */
+	struct buffer labels;  /* of a series, respelled: a struct text */
+	struct buffer shown;   /* see shown.h */
+	struct selection only; /* whose names stand behind this struct */
 };
 
 /* What one step did. */
@@ -536,6 +538,8 @@ next_family(cprom_scrape *s)
 	s->place = 0;
 	s->head_shown = false;
 	s->respells = s->escapes && !f->def->legal_labels;
+	if (f->collect == NULL && !cpromi_selection_has(&s->only, f->def->name))
+		return STEP_WENT_ON;
 	if (UNLIKELY(s->escapes) && f->collect == NULL) {
 		enum shown shown = note_escaped(s, f);
 
@@ -623,7 +627,8 @@ run_user_code(cprom_scrape *s, struct target *t)
 	enum step done = STEP_WENT_ON;
 
 	if (f->collect != NULL) {
-		cpromi_sink_run(s->registry, &s->format, f, &s->pending, &s->names, &s->shown);
+		cpromi_sink_run(s->registry, &s->format, &s->only, f, &s->pending, &s->names,
+				&s->shown);
 	} else {
 		double value = f->callback(f->arg);
 
@@ -709,26 +714,43 @@ cprom_scrape_read(cprom_scrape *s, void *buf, size_t n)
 }
 
 cprom_scrape *
-cprom_scrape_open(cprom_registry *from, const char *accept)
+cprom_scrape_open_with(const cprom_scrape_options *from)
 {
-	cprom_registry *r = cpromi_registry_or_default(from);
+	cprom_scrape_options o = {0};
+	cprom_registry *r;
 	cprom_scrape *s;
+	size_t names;
 
-	if (r == NULL)
+	if (from == NULL || from->size < offsetof(cprom_scrape_options, names) ||
+	    from->size > 4096) {
+		cpromi_fail(EINVAL, "scrape options without their size");
 		return NULL;
-	s = calloc(1, sizeof(*s));
+	}
+	memcpy(&o, from, from->size < sizeof(o) ? from->size : sizeof(o));
+	r = cpromi_registry_or_default(o.registry);
+	if (r == NULL || cpromi_selection_measure(o.names, &names) == -1)
+		return NULL;
+	s = calloc(1, sizeof(*s) + names);
 	if (s == NULL) {
 		cpromi_fail(ENOMEM, "no memory for a scrape");
 		return NULL;
 	}
 	s->registry = r;
-	s->format = cpromi_negotiate(accept);
+	s->only = cpromi_selection_put((char *)(s + 1), o.names);
+	s->format = cpromi_negotiate(o.accept);
 	s->created = r->created && s->format.kind != FORMAT_TEXT;
 	s->escapes = cpromi_escapes_names(r, &s->format);
 	/* Acquire: a series born later was inserted after this. Pairs with the births. */
 	s->birth_limit = load_acquire(&r->births);
 	s->last_collector = load_relaxed(&r->last_collector); /* set before the births */
 	return s;
+}
+
+cprom_scrape *
+cprom_scrape_open(cprom_registry *r, const char *accept)
+{
+	return cprom_scrape_open_with(&(cprom_scrape_options){
+		.size = sizeof(cprom_scrape_options), .registry = r, .accept = accept});
 }
 
 const char *

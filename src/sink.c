@@ -187,7 +187,9 @@ set_naming(cprom_sink *out)
 	struct family_view view = view_of(out);
 
 	cpromi_naming_set(&out->naming, &view, out->format);
-	switch (out->escapes ? cpromi_shown_note(out->shown, &out->naming) : SHOWN_NEW) {
+	out->left_out = !cpromi_selection_has(out->only, view.name);
+	switch (out->escapes && !out->left_out ? cpromi_shown_note(out->shown, &out->naming)
+					       : SHOWN_NEW) {
 	case SHOWN_BEFORE:
 		cpromi_fail(EEXIST, "%s is in the page already, by the name that it is escaped to",
 			    view.name);
@@ -659,7 +661,7 @@ cprom_sink_add(cprom_sink *out, const cprom_sample *from)
 	labels = enter_labels(out, s.labels, &length);
 	if (labels == NULL)
 		return -1;
-	if (read_sample(out, &s, &r)) {
+	if (!out->left_out && read_sample(out, &s, &r)) {
 		r.labels = labels;
 		r.labels_length = length;
 		show_sample(out, &r);
@@ -679,11 +681,12 @@ cprom_sink_fail(cprom_sink *out, const char *why)
 /* ---- running --------------------------------------------------------------- */
 
 void
-cpromi_sink_run(cprom_registry *r, const struct format *format, struct family *f,
-		struct buffer *spool, struct buffer *names, struct buffer *shown)
+cpromi_sink_run(cprom_registry *r, const struct format *format, const struct selection *only,
+		struct family *f, struct buffer *spool, struct buffer *names, struct buffer *shown)
 {
 	cprom_sink out = {.registry = r,
 			  .format = format,
+			  .only = only,
 			  .spool = spool,
 			  .names = names,
 			  .shown = shown,

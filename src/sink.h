@@ -9,6 +9,7 @@
 #define CPROMI_SINK_H
 
 #include "buffer.h"
+#include "selection.h"
 #include "shown.h"
 
 /* Label sets of the family at hand, to find one that is there twice: open addressing. */
@@ -20,6 +21,7 @@ struct label_set {
 struct cprom_sink {
 	cprom_registry *registry;
 	const struct format *format;
+	const struct selection *only;
 	struct buffer *spool; /* where lines go */
 	struct buffer *names; /* of this scrape's families of collectors: type, name, NUL */
 	struct buffer *shown; /* of this scrape: see shown.h */
@@ -32,6 +34,7 @@ struct cprom_sink {
 	/* The family at hand. */
 	cprom_type type;
 	bool open;          /* it is valid: samples are taken */
+	bool left_out;      /* it is not selected: they are checked, and go nowhere */
 	bool shown_head;    /* its head is in the spool */
 	struct buffer head; /* name, NUL, help, NUL, unit, NUL */
 	struct naming naming;
@@ -43,7 +46,8 @@ struct cprom_sink {
 };
 
 /* Runs the collector into the scrape's buffers. Not in an epoch: it is user code. */
-void cpromi_sink_run(cprom_registry *r, const struct format *format, struct family *f,
-		     struct buffer *spool, struct buffer *names, struct buffer *shown);
+void cpromi_sink_run(cprom_registry *r, const struct format *format, const struct selection *only,
+		     struct family *f, struct buffer *spool, struct buffer *names,
+		     struct buffer *shown);
 
 #endif

@@ -33,6 +33,7 @@ unit_tests = \
 	tests/test_hostile \
 	tests/test_http_conformance \
 	tests/test_http_parse \
+	tests/test_http_query \
 	tests/test_huffman \
 	tests/test_index \
 	tests/test_info \
@@ -55,6 +56,7 @@ unit_tests = \
 	tests/test_region \
 	tests/test_registry \
 	tests/test_scrape \
+	tests/test_selection \
 	tests/test_self \
 	tests/test_server \
 	tests/test_shape \

@@ -112,6 +112,10 @@ static const struct row rows[] = {
 	ROW(200, OPEN, G("/metrics?")),
 	ROW(200, OPEN, G("/metrics?a=b&c=d?e/f")),
 	ROW(200, OPEN, G("/metrics?%zz")),
+	ROW(200, OPEN, G("/metrics?name[]=a_total&name%5B%5D=b")),
+	ROW(200, OPEN, G("/metrics?name[]")),
+	ROW(400, OPEN, G("/metrics?name[]=%zz")),
+	ROW(400, OPEN, G("/metrics?name[]=a%00")),
 	ROW(200, OPEN, G("/%6detrics")),
 	ROW(200, OPEN, G("/%6D%65%74%72%69%63%73")),
 	ROW(200, OPEN, G("http://a/metrics")),
@@ -306,6 +310,7 @@ set_up(void **state)
 	(void)state;
 	registry = cprom_registry_new(.shared = 0);
 	cprom_counter_inc(cprom_counter_new("a_total", "Help.", .registry = registry));
+	cprom_gauge_set(cprom_gauge_new("b", "Help.", .registry = registry), 1);
 	server = cprom_server_open("127.0.0.1:0", .registry = registry, .handler = probe);
 	return server != NULL ? 0 : -1;
 }
@@ -613,6 +618,50 @@ what_is_too_long_gets_its_status(void **state)
 		}
 }
 
+/* The length of the page that has these names in its query; 0 also if it is refused. */
+static size_t
+page_length(const char *query, int *status)
+{
+	static struct client c;
+	char text[4096];
+	struct reply r;
+	int n = snprintf(text, sizeof(text), "GET /metrics?%s HTTP/1.1\r\nHost: a\r\n\r\n", query);
+
+	begin(&c);
+	say(&c, text, (size_t)n);
+	hear(&c);
+	r = take_reply(&c, false);
+	*status = r.status;
+	n = r.status == 200 ? (int)r.length : 0;
+	end(&c);
+	return (size_t)n;
+}
+
+static void
+name_selects_families(void **state)
+{
+	char many[65 * sizeof("name[]=b&")];
+	size_t a, b, all;
+	int status;
+
+	(void)state;
+	all = page_length("", &status);
+	a = page_length("x=y&name[]=a_total", &status);
+	b = page_length("name%5b%5D=%62", &status);
+	assert_true(a > 0 && b > 0 && a + b == all);
+	assert_int_equal(page_length("name[]=b&z&name[]=a_total", &status), all);
+	assert_int_equal(page_length("name=b", &status), all);
+	assert_int_equal(page_length("name[]=a", &status), 0);
+	assert_int_equal(status, 200);
+	many[0] = '\0';
+	for (int i = 0; i < CPROM_MAX_SCRAPE_NAMES; i++)
+		strcat(many, "name[]=b&");
+	assert_int_equal(page_length(many, &status), b);
+	strcat(many, "name[]=b");
+	page_length(many, &status);
+	assert_int_equal(status, 400);
+}
+
 int
 main(void)
 {
@@ -622,6 +671,7 @@ main(void)
 		cmocka_unit_test(pipelined_each_gets_its_status),
 		cmocka_unit_test(one_connection_serves_all_that_leave_it_open),
 		cmocka_unit_test(what_is_too_long_gets_its_status),
+		cmocka_unit_test(name_selects_families),
 	};
 
 	_Static_assert(COUNT(rows) >= 200, "requests");
