@@ -549,6 +549,7 @@ typedef struct cprom_server_options {
 	unsigned stop_timeout_ms;  /* for answers under way at stop; 0: 5 s */
 	unsigned socket_mode;      /* of a Unix socket; 0: 0660 */
 	int no_gzip;               /* the page is never compressed; else for clients that accept it */
+	unsigned max_head_bytes; /* of a request, 1024 … 65536, longer ones get 431 or 414; 0: 8192 */
 } cprom_server_options;
 
 /*

@@ -25,14 +25,15 @@
 #define PART_COST 8 /* of a part of the page; everything else costs 1 */
 
 void
-cpromi_http_conn_begin(struct http_conn *c, struct http_site *site, int fd)
+cpromi_http_conn_begin(struct http_conn *c, struct http_site *site, int fd, char *buffer)
 {
 	c->site = site;
 	c->fd = fd;
+	c->buffer = buffer;
 	c->phase = HTTP_READ_HEAD;
 	c->faulty = false;
 	c->progress = false;
-	c->head = (struct http_head){0};
+	c->head = (struct http_head){.limit = site->max_head};
 	c->answer = (struct http_answer){0};
 	c->n = 0;
 }
@@ -41,13 +42,14 @@ cpromi_http_conn_begin(struct http_conn *c, struct http_site *site, int fd)
 static enum http_want
 receive(struct http_conn *c, enum http_want otherwise)
 {
+	size_t room = cpromi_http_conn_room(c->site);
 	ssize_t got;
 
 	if (!c->may_read)
 		return otherwise;
 	c->may_read = false;
 	do
-		got = recv(c->fd, c->buffer + c->n, sizeof(c->buffer) - c->n, 0);
+		got = recv(c->fd, c->buffer + c->n, room - c->n, 0);
 	while (got < 0 && errno == EINTR);
 	if (got > 0) {
 		c->n += (size_t)got;
@@ -134,7 +136,7 @@ finish(struct http_conn *c)
 	if (keep_alive) {
 		memmove(c->buffer, c->buffer + c->head.end, rest);
 		c->n = rest;
-		c->head = (struct http_head){0};
+		c->head = (struct http_head){.limit = c->site->max_head};
 		c->phase = HTTP_READ_HEAD;
 		return rest > 0 ? HTTP_GO_ON : HTTP_WANT_REQUEST;
 	}

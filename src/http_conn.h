@@ -39,12 +39,18 @@ struct http_conn {
 	struct http_head head;
 	struct http_body body;
 	struct http_answer answer;
-	size_t n; /* bytes in buffer: a head, then what follows it */
-	char buffer[CPROMI_HTTP_HEAD_MAX + CPROMI_HTTP_BODY_ROOM];
+	size_t n;     /* bytes in buffer: a head, then what follows it */
+	char *buffer; /* of cpromi_http_conn_room() bytes */
 };
 
-/* Takes over the non-blocking socket fd. */
-void cpromi_http_conn_begin(struct http_conn *c, struct http_site *site, int fd);
+static inline size_t
+cpromi_http_conn_room(const struct http_site *site)
+{
+	return (size_t)site->max_head + CPROMI_HTTP_BODY_ROOM;
+}
+
+/* Takes over the non-blocking socket fd; the buffer is the caller's, and has to last as long. */
+void cpromi_http_conn_begin(struct http_conn *c, struct http_site *site, int fd, char *buffer);
 
 /*
  * Does what can be done now, a bounded amount of it. Called when the socket is

@@ -45,8 +45,8 @@ struct client {
 	enum http_want want; /* its queue, or DROPPED */
 	uint32_t events;     /* that epoll watches */
 	unsigned slot;
-	int64_t since; /* when the wait began */
-	struct http_conn conn;
+	int64_t since;         /* when the wait began */
+	struct http_conn conn; /* whose buffer stands behind this struct */
 };
 
 /* The loop whose handlers this thread runs, if it is inside one. */
@@ -225,7 +225,7 @@ static void
 add_client(struct http_loop *l, int fd)
 {
 	int on = 1;
-	struct client *c = malloc(sizeof(*c));
+	struct client *c = malloc(sizeof(*c) + cpromi_http_conn_room(&l->site));
 
 	if (c == NULL || watch(l, EPOLL_CTL_ADD, fd, EPOLLIN, c) < 0) {
 		free(c);
@@ -234,7 +234,7 @@ add_client(struct http_loop *l, int fd)
 	}
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on,
 		   sizeof(on)); /* fails on a Unix socket, as it may */
-	cpromi_http_conn_begin(&c->conn, &l->site, fd);
+	cpromi_http_conn_begin(&c->conn, &l->site, fd, (char *)(c + 1));
 	c->events = EPOLLIN;
 	c->slot = find_slot(l);
 	enqueue(l, c, HTTP_WANT_INPUT);

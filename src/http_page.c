@@ -250,7 +250,7 @@ put_head(struct http_page *p, const struct http_reply *r)
 	return true;
 }
 
-/* The value of a field, of all that have the name, in the room; NULL if there is none. */
+/* The value of a field, of all that have the name, in the room; NULL if there is none, or no room. */
 static const char *
 field(const struct cprom_request *q, const char *name, char room[CPROMI_HTTP_HEAD_MAX])
 {

@@ -443,11 +443,13 @@ too_long(const struct http_head *h, const char *buf)
 enum http_result
 cpromi_http_head_parse(struct http_head *h, const char *buf, size_t n)
 {
-	if (n > CPROMI_HTTP_HEAD_MAX)
-		n = CPROMI_HTTP_HEAD_MAX;
+	size_t limit = h->limit > 0 ? h->limit : CPROMI_HTTP_HEAD_MAX;
+
+	if (n > limit)
+		n = limit;
 	while (h->status == 0 && h->end == 0 && find_line(h, buf, n))
 		h->status = take_line(h, buf);
-	if (h->status == 0 && h->end == 0 && h->scanned == CPROMI_HTTP_HEAD_MAX)
+	if (h->status == 0 && h->end == 0 && h->scanned == limit)
 		h->status = too_long(h, buf);
 	if (h->status != 0)
 		return HTTP_BAD;

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CPROMI_HTTP_HEAD_MAX 8192 /* bytes of a request line and its fields */
+#define CPROMI_HTTP_HEAD_MAX 8192 /* bytes of a request line and its fields, unless told */
 
 enum http_result { HTTP_MORE, HTTP_DONE, HTTP_BAD };
 
@@ -32,8 +32,9 @@ struct http_span {
 	uint32_t n;
 };
 
-/* Starts as all zeros; every field is written by cpromi_http_head_parse() alone. */
+/* Starts as all zeros but for the limit; all else is written by cpromi_http_head_parse() alone. */
 struct http_head {
+	uint32_t limit;   /* of the bytes of the head; 0: CPROMI_HTTP_HEAD_MAX */
 	uint32_t line;    /* where the line that is being read begins */
 	uint32_t scanned; /* bytes that need not be looked at again */
 	uint32_t fields;  /* where the first field begins; 0: no request line yet */

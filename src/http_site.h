@@ -16,6 +16,7 @@ struct http_site {
 	int (*handler)(cprom_request *request, cprom_response *response, void *arg);
 	void *handler_arg;
 	bool no_gzip;
+	uint32_t max_head; /* bytes of a request's */
 	unsigned max_scrapes;
 	unsigned scrapes; /* pages under way */
 	struct http_spare spare;

@@ -22,6 +22,8 @@
 #define STACK (256 << 10) /* handlers and collectors run on it */
 #define MAX_CONNECTIONS (1u << 20)
 #define MAX_PATH_BYTES 1024
+#define LEAST_HEAD_BYTES 1024 /* a request of Prometheus takes about half of that */
+#define MAX_HEAD_BYTES 65536
 
 struct cprom_server {
 	struct http_loop loop;
@@ -86,6 +88,10 @@ take_options(cprom_server_options *o, const cprom_server_options *given)
 	if (o->max_connections > MAX_CONNECTIONS)
 		return cpromi_fail(EINVAL, "max_connections %u is above %u", o->max_connections,
 				   MAX_CONNECTIONS);
+	if (o->max_head_bytes != 0 &&
+	    (o->max_head_bytes < LEAST_HEAD_BYTES || o->max_head_bytes > MAX_HEAD_BYTES))
+		return cpromi_fail(EINVAL, "max_head_bytes %u is not between %d and %d",
+				   o->max_head_bytes, LEAST_HEAD_BYTES, MAX_HEAD_BYTES);
 	if (o->socket_mode > 0777)
 		return cpromi_fail(EINVAL, "socket_mode 0%o is above 0777", o->socket_mode);
 	return 0;
@@ -108,6 +114,7 @@ set_options(struct cprom_server *s, const cprom_server_options *o)
 	site->handler = o->handler;
 	site->handler_arg = o->handler_arg;
 	site->no_gzip = o->no_gzip != 0;
+	site->max_head = or_default(o->max_head_bytes, CPROMI_HTTP_HEAD_MAX);
 	site->max_scrapes = or_default(o->max_scrapes, 16);
 	queues[HTTP_WANT_REQUEST].timeout = or_default(o->idle_timeout_ms, 300000);
 	queues[HTTP_WANT_INPUT].timeout = or_default(o->head_timeout_ms, 10000);

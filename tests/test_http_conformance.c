@@ -662,6 +662,54 @@ name_selects_families(void **state)
 	assert_int_equal(status, 400);
 }
 
+/* The status of a request whose head is of so many bytes, in parts of 1000. */
+static int
+status_of_head(size_t bytes)
+{
+	static const char before[] = "GET /metrics HTTP/1.1\r\n" HOST "X: ";
+	static char text[70000];
+	static struct client c;
+	int status;
+
+	memset(text, 'a', bytes);
+	memcpy(text, before, sizeof(before) - 1);
+	memcpy(text + bytes - 4, "\r\n\r\n", 4);
+	begin(&c);
+	for (size_t at = 0; at < bytes; at += 1000)
+		say(&c, text + at, bytes - at < 1000 ? bytes - at : 1000);
+	say(&c, behind, sizeof(behind) - 1);
+	hear(&c);
+	status = take_reply(&c, false).status;
+	assert_int_equal(takes_probe(&c, "behind"), status == 200);
+	end(&c);
+	return status;
+}
+
+static void
+the_longest_head_is_an_option(void **state)
+{
+	static const unsigned limits[] = {1024, 8193, 65536};
+	cprom_server *usual = server;
+
+	(void)state;
+	assert_int_equal(status_of_head(8192), 200);
+	assert_int_equal(status_of_head(8193), 431);
+	for (size_t i = 0; i < COUNT(limits); i++) {
+		server = cprom_server_open("127.0.0.1:0", .registry = registry, .handler = probe,
+					   .max_head_bytes = limits[i]);
+		assert_non_null(server);
+		assert_int_equal(status_of_head(limits[i] - 1), 200);
+		assert_int_equal(status_of_head(limits[i]), 200);
+		assert_int_equal(status_of_head(limits[i] + 1), 431);
+		cprom_server_stop(server);
+	}
+	server = usual;
+	assert_null(cprom_server_open("127.0.0.1:0", .max_head_bytes = 1023));
+	assert_int_equal(errno, EINVAL);
+	assert_null(cprom_server_open("127.0.0.1:0", .max_head_bytes = 65537));
+	assert_int_equal(errno, EINVAL);
+}
+
 int
 main(void)
 {
@@ -672,6 +720,7 @@ main(void)
 		cmocka_unit_test(one_connection_serves_all_that_leave_it_open),
 		cmocka_unit_test(what_is_too_long_gets_its_status),
 		cmocka_unit_test(name_selects_families),
+		cmocka_unit_test(the_longest_head_is_an_option),
 	};
 
 	_Static_assert(COUNT(rows) >= 200, "requests");
