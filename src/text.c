@@ -155,8 +155,8 @@ cpromi_text_begin(struct text_line *l, const struct naming *n, const struct samp
 		.timestamp_ms = s->timestamp_ms,
 		.openmetrics = n->openmetrics,
 	};
-	if (takes_exemplars(n) && s->series != NULL && cpromi_exemplar_any(s->series))
-		l->exemplars = s->series;
+	if (takes_exemplars(n))
+		l->exemplars = s->exemplars;
 }
 
 size_t
