@@ -5,6 +5,7 @@
 #include "sample.h"
 
 #include "clock.h"
+#include "exemplar.h"
 #include "record.h"
 #include "sketch.h"
 #include "stateset.h"
@@ -105,6 +106,16 @@ info_value(struct samples *r, const struct handle *h, double *out, struct lead *
 	r->told_apart = 1;
 }
 
+/*
+ * Looked at once: another thread may make the first exemplar at any time, and what takes room for
+ * the samples and what then writes them must agree.
+ */
+static const struct series *
+exemplars_of(const struct series *s)
+{
+	return cpromi_exemplar_any(s) ? s : NULL;
+}
+
 void
 cpromi_samples_read(struct samples *r, const struct series *s, bool canonical, void *memory,
 		    size_t max)
@@ -122,7 +133,7 @@ cpromi_samples_read(struct samples *r, const struct series *s, bool canonical, v
 		.extras = canonical ? shape->canonical : shape->texts,
 		.labels = s->text->bytes,
 		.labels_length = s->text->length,
-		.series = s,
+		.exemplars = exemplars_of(s),
 	};
 	if (cpromi_family_of_series(s)->registry->created && has_beginning(h->type))
 		r->created_ms = h->kind == HANDLE_NATIVE
@@ -175,7 +186,7 @@ cpromi_samples_read_native(struct samples *r, struct native_view *v, const struc
 		.bounds = shape->bounds,
 		.labels = s->text->bytes,
 		.labels_length = s->text->length,
-		.series = s,
+		.exemplars = exemplars_of(s),
 		.native = v,
 	};
 }

@@ -741,6 +741,33 @@ the_infinite_bucket_is_there_for_its_exemplar(void **state)
 		       "    1a15 0a06 0a0174 120178  110000000000000040  1a02 0801");
 }
 
+/* What another thread puts between the two stays out of what was measured without it. */
+static void
+the_first_exemplar_may_come_while_a_series_is_shown(void **state)
+{
+	const struct naming n = {.name = "h", .name_length = 1, .type = CPROM_TYPE_HISTOGRAM};
+	cprom_histogram *h = cprom_histogram_new("h", "", .registry = registry,
+						 .buckets = CPROM_BUCKETS(1));
+	static double memory[4 * SAMPLE_BYTES / sizeof(double)];
+	static char beside[4096];
+	char label[CPROM_MAX_EXEMPLAR_CHARACTERS];
+	struct samples s;
+	size_t bound;
+
+	(void)state;
+	memset(label, 'x', sizeof(label) - 1);
+	label[sizeof(label) - 1] = '\0';
+	cpromi_samples_read(&s, (const struct series *)h, false, memory, 4);
+	bound = cpromi_protobuf_bound(&s);
+	cprom_histogram_observe_exemplar(h, 1, CPROM_LABELS("t", label));
+	cprom_histogram_observe_exemplar(h, 2, CPROM_LABELS("t", label));
+	assert_true(bound <= sizeof(beside) / 2);
+	assert_true(cpromi_protobuf_metrics(beside + sizeof(beside) - bound,
+					    beside + sizeof(beside), &n,
+					    &s) >= beside + sizeof(beside) - bound);
+	assert_true(cpromi_protobuf_bound(&s) == bound);
+}
+
 static const struct native_bucket few[] = {{-2, {2, 0}}, {-1, {1, 0}}, {3, {3, 0}}};
 
 static void
@@ -772,7 +799,7 @@ the_worked_body_is_written_byte_for_byte(void **state)
 		.bounds = bounds,
 		.labels = "op=\"get\"",
 		.labels_length = 8,
-		.series = (const struct series *)h,
+		.exemplars = (const struct series *)h,
 		.native = &view,
 	};
 	struct buffer b = {0};
@@ -1271,6 +1298,7 @@ main(void)
 		cmocka_unit_test(any_number_of_bytes_but_one_can_be_filled),
 		with_registry(an_exemplar_of_a_counter_has_its_time),
 		with_registry(the_infinite_bucket_is_there_for_its_exemplar),
+		with_registry(the_first_exemplar_may_come_while_a_series_is_shown),
 		with_registry(the_worked_body_is_written_byte_for_byte),
 		cmocka_unit_test(buckets_are_spans_and_deltas),
 		cmocka_unit_test(an_empty_native_histogram_is_marked_as_one),
