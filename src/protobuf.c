@@ -272,8 +272,7 @@ before_exemplar(char *p, unsigned field, const struct samples *s, size_t bucket)
 	struct exemplar e;
 	size_t n;
 
-	if (LIKELY(s->series == NULL || !cpromi_exemplar_any(s->series)) ||
-	    !cpromi_exemplar_read(s->series, bucket, &e))
+	if (LIKELY(s->exemplars == NULL) || !cpromi_exemplar_read(s->exemplars, bucket, &e))
 		return p;
 	p = before_time(p, EXEMPLAR_TIMESTAMP, e.time_ns / 1000000000,
 			(uint32_t)(e.time_ns % 1000000000));
@@ -492,7 +491,7 @@ cpromi_protobuf_bound(const struct samples *s)
 {
 	size_t sample = 64, labels = labels_bound(s->labels_length), most = 0, more = 0;
 
-	if (s->series != NULL && cpromi_exemplar_any(s->series))
+	if (s->exemplars != NULL)
 		more += 2 * s->count * (labels_bound(EXEMPLAR_BYTES) + 64);
 	if (s->native != NULL)
 		more += s->native->bucket_count * NATIVE_BUCKET_BYTES + 128;

@@ -5,6 +5,7 @@
 #include "sample.h"
 
 #include "clock.h"
+#include "exemplar.h"
 #include "record.h"
 #include "sketch.h"
 #include "stateset.h"
@@ -122,7 +123,7 @@ cpromi_samples_read(struct samples *r, const struct series *s, bool canonical, v
 		.extras = canonical ? shape->canonical : shape->texts,
 		.labels = s->text->bytes,
 		.labels_length = s->text->length,
-		.series = s,
+		.exemplars = cpromi_exemplar_any(s) ? s : NULL,
 	};
 	if (cpromi_family_of_series(s)->registry->created && has_beginning(h->type))
 		r->created_ms = h->kind == HANDLE_NATIVE
@@ -175,7 +176,7 @@ cpromi_samples_read_native(struct samples *r, struct native_view *v, const struc
 		.bounds = shape->bounds,
 		.labels = s->text->bytes,
 		.labels_length = s->text->length,
-		.series = s,
+		.exemplars = cpromi_exemplar_any(s) ? s : NULL,
 		.native = v,
 	};
 }

@@ -24,9 +24,10 @@ struct samples {
 	const struct part *parts;        /* of a gauge that shows each process'; else NULL */
 	const char *labels;              /* as they stand in a line */
 	size_t labels_length;
-	int64_t timestamp_ms;        /* 0: none */
-	int64_t created_ms;          /* when a counter, histogram or summary began; 0: not known */
-	const struct series *series; /* which may have exemplars; NULL: a collector's */
+	int64_t timestamp_ms; /* 0: none */
+	int64_t created_ms;   /* when a counter, histogram or summary began; 0: not known */
+	const struct series *exemplars; /* whose are to be shown; NULL: there were none, and what is
+					   written must not be more than was measured */
 	const struct native_view *native; /* of a histogram read as such; else NULL */
 };
 

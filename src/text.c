@@ -193,8 +193,8 @@ cpromi_text_begin(struct text_line *l, const struct naming *n, const struct samp
 		.openmetrics = n->openmetrics,
 		.quoted = n->quoted,
 	};
-	if (takes_exemplars(n) && s->series != NULL && cpromi_exemplar_any(s->series))
-		l->exemplars = s->series;
+	if (takes_exemplars(n))
+		l->exemplars = s->exemplars;
 }
 
 size_t
