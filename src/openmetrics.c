@@ -28,14 +28,14 @@ cpromi_openmetrics_head(char *p, const struct naming *n, const struct family_vie
 	return p;
 }
 
-/* Those below 0 come first: quantiles ascend. */
+/* Up to the last one below 0: values ascend with the quantiles, unless a collector emits nonsense. */
 static void
 trim_quantiles(struct samples *s)
 {
-	size_t n = 0;
+	size_t n = s->told_apart;
 
-	while (n < s->told_apart && s->values[n] < 0)
-		n++;
+	while (n > 0 && !(s->values[n - 1] < 0))
+		n--;
 	s->values += n;
 	s->bounds += n;
 	s->extras += n;

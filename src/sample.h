@@ -26,8 +26,8 @@ struct samples {
 	size_t labels_length;
 	int64_t timestamp_ms; /* 0: none */
 	int64_t created_ms;   /* when a counter, histogram or summary began; 0: not known */
-	const struct series
-		*exemplars; /* whose are shown; NULL: there were none when it was read */
+	/* Whose are shown; NULL: there were none, and no more may be written than was measured. */
+	const struct series *exemplars;
 	const struct native_view *native; /* of a histogram read as such; else NULL */
 };
 

@@ -421,8 +421,7 @@ show_samples(cprom_scrape *s, struct target *t, struct samples *r)
 	if (r->count == 0)
 		return STEP_WENT_ON;
 	if (s->format.kind == FORMAT_PROTOBUF) {
-		s->message.grows |= r->count > 1 || r->states != NULL ||
-				    (r->series != NULL && cpromi_exemplar_any(r->series));
+		s->message.grows |= r->count > 1 || r->states != NULL || r->exemplars != NULL;
 		s->message.native |= r->native != NULL;
 		return show_metrics(s, t, r);
 	}

@@ -548,6 +548,13 @@ read_states(cprom_sink *out, const cprom_sample *s, struct samples *r)
 	return true;
 }
 
+/* Readers of OpenMetrics take all samples of an info for one group: all have a time, or none has. */
+static bool
+shows_time(const cprom_sink *out)
+{
+	return out->naming.type != CPROM_TYPE_INFO;
+}
+
 /* In the scratch memory of the sink; false without memory. */
 static bool
 read_sample(cprom_sink *out, const cprom_sample *s, struct samples *r)
@@ -570,7 +577,7 @@ read_sample(cprom_sink *out, const cprom_sample *s, struct samples *r)
 		.values = values,
 		.bounds = bounds.items,
 		.extras = (struct bound_text *)(values + count),
-		.timestamp_ms = s->timestamp_ms,
+		.timestamp_ms = shows_time(out) ? s->timestamp_ms : 0,
 		.created_ms = s->created_ms,
 	};
 	copy_values(out, s, count, values);

@@ -173,6 +173,45 @@ emit_both(cprom_sink *out, void *arg)
 }
 
 static void
+emit_infos(cprom_sink *out, void *arg)
+{
+	(void)arg;
+	cprom_sink_family(out, CPROM_TYPE_INFO, "i", "I.");
+	cprom_sink_sample(out, 1, .labels = CPROM_LABELS("a", "1"), .timestamp_ms = 2000);
+	cprom_sink_sample(out, 1, .labels = CPROM_LABELS("a", "2"));
+	cprom_sink_sample(out, 1, .labels = CPROM_LABELS("a", "3"), .timestamp_ms = 1000);
+}
+
+static void
+infos_have_no_times(void **state)
+{
+	(void)state;
+	assert_non_null(cprom_collector_new(emit_infos, NULL, .registry = registry));
+	assert_openmetrics("# TYPE i info\n# HELP i I.\n"
+			   "i_info{a=\"1\"} 1\ni_info{a=\"2\"} 1\ni_info{a=\"3\"} 1\n# EOF\n");
+}
+
+static void
+emit_falling_quantiles(cprom_sink *out, void *arg)
+{
+	static const double values[] = {5, -3, NAN, 1};
+
+	(void)arg;
+	cprom_sink_family(out, CPROM_TYPE_SUMMARY, "s", "S.");
+	cprom_sink_sample(out, 0, .quantiles = CPROM_QUANTILES(0.25, 0.5, 0.75, 1),
+			  .values = values, .count = 3, .sum = 3);
+}
+
+static void
+no_quantile_is_below_zero_wherever_it_stands(void **state)
+{
+	(void)state;
+	assert_non_null(cprom_collector_new(emit_falling_quantiles, NULL, .registry = registry));
+	assert_openmetrics("# TYPE s summary\n# HELP s S.\ns{quantile=\"0.75\"} NaN\n"
+			   "s{quantile=\"1.0\"} 1\ns_sum 3\ns_count 3\n# EOF\n");
+}
+
+static void
 a_collectors_counter_gives_way_too(void **state)
 {
 	(void)state;
@@ -426,6 +465,8 @@ main(void)
 		TEST(exemplars_stand_on_counters_and_buckets),
 		TEST(no_exemplar_stands_where_it_is_not_allowed),
 		TEST(times_are_in_seconds),
+		TEST(infos_have_no_times),
+		TEST(no_quantile_is_below_zero_wherever_it_stands),
 		TEST(a_collectors_counter_gives_way_too),
 		TEST(created_is_behind_the_other_samples_of_its_series),
 		TEST(created_is_not_there_unless_asked_for),

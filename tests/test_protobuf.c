@@ -695,6 +695,34 @@ labels_may_have_any_length(void **state)
 	}
 }
 
+/* As another thread may write it between the two. */
+static void
+an_exemplar_that_comes_after_the_bound_is_left_out(void **state)
+{
+	static const struct naming n = {.type = CPROM_TYPE_COUNTER};
+	cprom_counter *c = cprom_counter_new("c", "C.", .registry = registry);
+	char value[CPROM_MAX_EXEMPLAR_CHARACTERS];
+	struct bytes b;
+	struct field f;
+	struct samples s;
+	double memory[8];
+	size_t bound;
+	char *room, *p;
+
+	(void)state;
+	memset(value, 'v', sizeof(value) - 1);
+	value[sizeof(value) - 1] = '\0';
+	cpromi_samples_read(&s, (const struct series *)c, false, memory, 1);
+	bound = cpromi_protobuf_bound(&s);
+	cprom_counter_add_exemplar(c, 1, CPROM_LABELS("t", value));
+	room = malloc(bound);
+	p = cpromi_protobuf_metrics(room, room + bound, &n, &s);
+	b = (struct bytes){(unsigned char *)p, (unsigned char *)room + bound};
+	assert_true(take_field(&b, &f) && b.p == b.end);
+	assert_int_equal(f.content.end - f.content.p, 11);
+	free(room);
+}
+
 static void
 any_number_of_bytes_but_one_can_be_filled(void **state)
 {
@@ -1295,6 +1323,7 @@ main(void)
 		cmocka_unit_test(a_histogram_of_gauges_is_written_as_a_histogram),
 		cmocka_unit_test(counts_take_as_many_bytes_as_they_need),
 		cmocka_unit_test(labels_may_have_any_length),
+		with_registry(an_exemplar_that_comes_after_the_bound_is_left_out),
 		cmocka_unit_test(any_number_of_bytes_but_one_can_be_filled),
 		with_registry(an_exemplar_of_a_counter_has_its_time),
 		with_registry(the_infinite_bucket_is_there_for_its_exemplar),

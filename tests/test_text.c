@@ -19,9 +19,10 @@
 
 #include <cmocka.h>
 
+#include "openmetrics.h"
 #include "page.h"
 
-#define ROOM 65536 /* a multiple of the page size */
+#define ROOM 262144 /* a multiple of the page size */
 
 static char *end_of_room; /* what lies behind cannot be written */
 
@@ -284,6 +285,111 @@ the_worked_example_of_the_format_is_byte_exact(void **state)
 	cprom_registry_free(r);
 }
 
+/* ---- bounds ------------------------------------------------------------------ */
+
+static uint32_t
+below(uint32_t n)
+{
+	static uint64_t state = 1;
+
+	state = state * 6364136223846793005U + 1442695040888963407U;
+	return (uint32_t)(state >> 33) % n;
+}
+
+/* Up to max bytes of what is escaped, or is beyond the legacy charset, or is neither. */
+static size_t
+any_text(char *text, size_t max)
+{
+	size_t n = below(8) == 0 ? max : below(8);
+	const char *bytes = below(2) ? "\"\\\n" : below(2) ? "..." : "a_1";
+
+	for (size_t i = 0; i < n; i++)
+		text[i] = bytes[below(3)];
+	text[n] = '\0';
+	return n;
+}
+
+static void
+any_family(struct family_view *v)
+{
+	static char name[CPROM_MAX_NAME_BYTES + 1], help[1000];
+
+	v->name_length = any_text(name, CPROM_MAX_NAME_BYTES - strlen("a_seconds"));
+	strcpy(name + v->name_length, "a_seconds");
+	v->name_length += strlen("a_seconds");
+	v->name = name;
+	v->help_length = any_text(help, sizeof(help) - 1);
+	v->help = help;
+	v->unit = below(2) ? "seconds" : "";
+	v->type = CPROM_TYPE_COUNTER + below(CPROM_TYPE_GAUGE_HISTOGRAM);
+	v->clashes = below(4) == 0;
+	v->legal = cpromi_name_is_legal(NAME_OF_METRIC, name, v->name_length);
+}
+
+#define LONGEST "-1.2345678901234567e-300"
+#define LONGEST_VALUE (-1.2345678901234567e-300)
+
+/* As many values as the type has, each as long as it can be. */
+static void
+any_samples(struct samples *s, uint32_t type)
+{
+	static const struct bound_text bound = {37, "quantile=\"" LONGEST "\""};
+	static char labels[2000], state[3000];
+	static double values[6];
+	static struct bound_text extras[6];
+	static struct lead states[6];
+	size_t n = 1 + below(4);
+
+	for (size_t i = 0; i < array_len(values); i++) {
+		values[i] = LONGEST_VALUE;
+		extras[i] = bound;
+		states[i] = (struct lead){state, any_text(state, sizeof(state) - 1)};
+	}
+	*s = (struct samples){.type = type,
+			      .count = 1,
+			      .values = values,
+			      .labels = labels,
+			      .labels_length = any_text(labels, sizeof(labels) - 1),
+			      .timestamp_ms = below(2) ? 0 : INT64_MAX,
+			      .created_ms = below(2) ? 0 : INT64_MAX};
+	if (type == CPROM_TYPE_INFO || type == CPROM_TYPE_STATESET) {
+		s->states = states;
+		s->count = s->told_apart = type == CPROM_TYPE_INFO ? 1 : n;
+	} else if (type == CPROM_TYPE_HISTOGRAM || type == CPROM_TYPE_GAUGE_HISTOGRAM ||
+		   type == CPROM_TYPE_SUMMARY) {
+		s->extras = extras;
+		s->told_apart = n;
+		s->count = n + 2;
+	}
+}
+
+static void
+whatever_is_written_stays_in_its_bound(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 20000; i++) {
+		struct format f = {(enum format_kind)(below(2) ? FORMAT_TEXT : FORMAT_OPENMETRICS),
+				   false, (enum escaping)below(4)};
+		struct family_view v = {0};
+		struct naming names;
+		struct text_line l;
+		struct samples s;
+		size_t bound;
+		char *p;
+
+		any_family(&v);
+		cpromi_naming_set(&names, &v, &f);
+		bound = cpromi_text_head_bound(&names, &v);
+		p = end_of_room - bound;
+		assert_in_range(cpromi_openmetrics_or_text_head(p, &names, &v) - p, 0, bound);
+		any_samples(&s, v.type);
+		cpromi_text_begin(&l, &names, &s);
+		bound = cpromi_text_samples_bound(&l, &s);
+		p = end_of_room - bound;
+		assert_in_range(cpromi_text_samples(p, &l, &names, &s) - p, 0, bound);
+	}
+}
+
 int
 main(void)
 {
@@ -301,6 +407,7 @@ main(void)
 		cmocka_unit_test(the_line_of_a_value_is_that_of_the_series),
 		cmocka_unit_test(lines_of_samples_differ_in_extra_label_and_value),
 		cmocka_unit_test(the_worked_example_of_the_format_is_byte_exact),
+		cmocka_unit_test(whatever_is_written_stays_in_its_bound),
 	};
 
 	return cmocka_run_group_tests(tests, make_room, give_room_back);
