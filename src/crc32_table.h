@@ -7,6 +7,8 @@
 
 #include <stdint.h>
 
+/* clang-format off */
+
 /* [k][b]: the remainder of byte b with k zero bytes behind it. */
 static const uint32_t crc32_table[8][256] = {
 	{
@@ -374,5 +376,7 @@ static const uint32_t crc32_table[8][256] = {
 /* What moves 16 bytes on by so many bits: for their first 8, and for their last 8. */
 static const uint64_t crc32_by_128[2] = {0x1751997D0U, 0xCCAA009EU};
 static const uint64_t crc32_by_512[2] = {0x154442BD4U, 0x1C6E41596U};
+
+/* clang-format on */
 
 #endif

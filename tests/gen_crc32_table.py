@@ -96,6 +96,8 @@ def main():
     print()
     print("#include <stdint.h>")
     print()
+    print("/* clang-format off */")
+    print()
     print("/* [k][b]: the remainder of byte b with k zero bytes behind it. */")
     print("static const uint32_t crc32_table[%d][256] = {" % SLICES)
     for row in t:
@@ -108,6 +110,8 @@ def main():
     print("/* What moves 16 bytes on by so many bits: for their first 8, and for their last 8. */")
     for bits, pair in constants.items():
         print("static const uint64_t crc32_by_%d[2] = {0x%XU, 0x%XU};" % (bits, *pair))
+    print()
+    print("/* clang-format on */")
     print()
     print("#endif")
 
