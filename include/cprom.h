@@ -532,6 +532,20 @@ typedef struct cprom_server_options {
 	unsigned stop_timeout_ms;  /* for answers under way at stop; 0: 5 s */
 	unsigned socket_mode;      /* of a Unix socket; 0: 0660 */
 	int no_gzip;               /* the page is never compressed; else for clients that accept it */
+	/*
+	 * Who may ask for anything but "/-/healthy"; others get 401. The texts are copied, and wiped when
+	 * the server stops. With both, either is enough. Each 1 to 1024 bytes, both of basic together.
+	 */
+	const char *bearer_token; /* visible ASCII; NULL: none */
+	const char *basic_user;   /* without a colon; NULL: none */
+	const char *basic_password;
+	/*
+	 * The program's own rule, asked after the above: 0 to allow, or a status of 400 to 599 to answer
+	 * instead (anything else: 403). Runs in the server's thread; as a handler, it may
+	 * neither step nor stop the server.
+	 */
+	int (*authorize)(cprom_request *request, void *arg);
+	void *authorize_arg;
 } cprom_server_options;
 
 /*

@@ -223,6 +223,7 @@ cpromi_http_conn_end(struct http_conn *c, bool reset)
 	if (!reset || connect(c->fd, &nowhere, sizeof(nowhere)) < 0)
 		shutdown(c->fd, SHUT_RDWR);
 	close(c->fd);
+	cpromi_access_wipe(&c->site->access, c->buffer, sizeof(c->buffer));
 	cpromi_http_answer_end(&c->answer);
 }
 
@@ -230,6 +231,7 @@ void
 cpromi_http_conn_abandon(struct http_conn *c, bool whole)
 {
 	close(c->fd);
+	cpromi_access_wipe(&c->site->access, c->buffer, sizeof(c->buffer));
 	if (whole)
 		cpromi_http_answer_abandon(&c->answer);
 }

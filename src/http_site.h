@@ -5,6 +5,7 @@
 #ifndef CPROMI_HTTP_SITE_H
 #define CPROMI_HTTP_SITE_H
 
+#include "access.h"
 #include "http_page.h"
 
 #include <cprom.h>
@@ -15,6 +16,7 @@ struct http_site {
 	char *path; /* of the metrics page */
 	int (*handler)(cprom_request *request, cprom_response *response, void *arg);
 	void *handler_arg;
+	struct http_access access;
 	bool no_gzip;
 	unsigned max_scrapes;
 	unsigned scrapes; /* pages under way */

@@ -3,6 +3,8 @@
 lib_LTLIBRARIES = libcprom.la
 
 libcprom_la_SOURCES = \
+	src/access.c \
+	src/access.h \
 	src/address.c \
 	src/address.h \
 	src/atomic.h \

@@ -53,6 +53,7 @@ free_server(struct cprom_server *s)
 {
 	cpromi_http_loop_free(&s->loop);
 	free(s->loop.site.path);
+	cpromi_access_forget(&s->loop.site.access);
 	free(s);
 }
 
@@ -121,7 +122,8 @@ set_up(struct cprom_server *s, const cprom_server_options *o, bool threaded)
 {
 	s->pid = getpid();
 	set_options(s, o);
-	if (cpromi_http_loop_open(&s->loop, or_default(o->max_connections, 256), threaded) < 0)
+	if (cpromi_http_loop_open(&s->loop, or_default(o->max_connections, 256), threaded) < 0 ||
+	    cpromi_access_set(&s->loop.site.access, o) < 0)
 		return -1;
 	if (s->loop.site.path == NULL)
 		return cpromi_fail(ENOMEM, "no memory for a server");
