@@ -546,6 +546,12 @@ typedef struct cprom_server_options {
 	 */
 	int (*authorize)(cprom_request *request, void *arg);
 	void *authorize_arg;
+	/*
+	 * Not 0: clients of a Unix socket are root, the user that the server runs as, or peer_uid, by what
+	 * the kernel says of them; others get 403 whatever they ask for. Else the mode of the file alone decides.
+	 */
+	int check_peer;
+	unsigned peer_uid;
 } cprom_server_options;
 
 /*
@@ -572,11 +578,13 @@ CPROM_API int cprom_server_port(const cprom_server *s);           /* 0: a Unix s
  */
 CPROM_API void cprom_server_stop(cprom_server *s);
 
-/* Inside a handler; the strings live until it returns. */
+/* Inside a handler, or authorize; the strings live until it returns. */
 CPROM_API const char *cprom_request_method(const cprom_request *q);
 CPROM_API const char *cprom_request_path(const cprom_request *q);  /* decoded, without the query */
 CPROM_API const char *cprom_request_query(const cprom_request *q); /* raw, "" if none */
 CPROM_API const char *cprom_request_header(const cprom_request *q, const char *name); /* NULL if none */
+/* Who connected to the Unix socket; each may be NULL. 0, or -1 with ENOTCONN: it is none. */
+CPROM_API int cprom_request_peer(const cprom_request *q, uid_t *uid, gid_t *gid);
 CPROM_API void cprom_response_status(cprom_response *p, int status);            /* 200 unless set */
 CPROM_API int cprom_response_header(cprom_response *p, const char *name, const char *value);
 CPROM_API int cprom_response_write(cprom_response *p, const void *data, size_t n);

@@ -17,6 +17,7 @@
 #include "platform.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 #define FIELD_ROOM 2048 /* a longer Authorization field cannot be right */
 #define BEARER "WWW-Authenticate: Bearer realm=\"metrics\"\r\n"
@@ -112,6 +113,8 @@ cpromi_access_set(struct http_access *a, const cprom_server_options *o)
 {
 	a->authorize = o->authorize;
 	a->arg = o->authorize_arg;
+	a->check_peer = o->check_peer != 0;
+	a->peer_uid = (uid_t)o->peer_uid;
 	if (o->bearer_token != NULL && set_bearer(&a->bearer, o->bearer_token) < 0)
 		return -1;
 	if (o->basic_user != NULL || o->basic_password != NULL)
@@ -162,6 +165,16 @@ has_secret(const struct http_access *a, const struct cprom_request *q)
 	good = value.n > 0 && !value.failed && is_good(a, room);
 	explicit_bzero(room, sizeof(room));
 	return good;
+}
+
+/* The server's user is the one it has now: a daemon may have dropped its privileges since it began. */
+bool
+cpromi_access_admits(const struct http_access *a, const struct http_peer *peer)
+{
+	if (!a->check_peer)
+		return true;
+	return peer->known &&
+	       (peer->uid == 0 || peer->uid == geteuid() || peer->uid == a->peer_uid);
 }
 
 int

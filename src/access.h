@@ -24,10 +24,16 @@ struct http_access {
 	struct secret basic; /* in base64, as clients send it */
 	int (*authorize)(cprom_request *request, void *arg);
 	void *arg;
+	bool local;      /* clients come over a Unix socket; set when it listens */
+	bool check_peer; /* they are root, the server's user, */
+	uid_t peer_uid;  /* or this one */
 };
 
 /* Copies what the options say. -1: EINVAL, and a message that tells no secret. */
 int cpromi_access_set(struct http_access *a, const cprom_server_options *o);
+
+/* May who is at the other end ask for anything? */
+bool cpromi_access_admits(const struct http_access *a, const struct http_peer *peer);
 
 /* 0: the request may be answered; else the status to answer instead. The callback runs here. */
 int cpromi_access_check(const struct http_access *a, struct cprom_request *q);

@@ -242,7 +242,7 @@ route(struct exchange *x)
 
 void
 cpromi_http_site_answer(struct http_site *site, const struct http_head *h, char *text,
-			struct http_answer *a)
+			const struct http_peer *peer, struct http_answer *a)
 {
 	struct exchange x = {
 		.site = site,
@@ -252,10 +252,12 @@ cpromi_http_site_answer(struct http_site *site, const struct http_head *h, char 
 	};
 
 	*a = (struct http_answer){0};
-	if (cpromi_http_request_open(&x.request, h, text) < 0)
+	if (cpromi_http_request_open(&x.request, h, text) < 0) {
 		answer_status(&x, 400);
-	else
-		route(&x);
+		return;
+	}
+	x.request.peer = peer;
+	route(&x);
 }
 
 int

@@ -39,7 +39,7 @@ struct http_answer {
 
 /* Answers the good request whose head is at text; the handler and the scrape run here. */
 void cpromi_http_site_answer(struct http_site *site, const struct http_head *h, char *text,
-			     struct http_answer *a);
+			     const struct http_peer *peer, struct http_answer *a);
 
 /* Answers a request that is at fault; the connection is to be closed. */
 void cpromi_http_site_refuse(int status, bool head_only, struct http_answer *a);

@@ -1638,6 +1638,107 @@ the_programs_rule_is_asked_before_each_answer(void **state)
 	cprom_server_stop(ruled);
 }
 
+#define ABSTRACT "unix:@cprom_test_server"
+#define STRANGER 54321
+
+static int status_of_child;
+
+static int
+ask_as_stranger(void)
+{
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	socklen_t n = offsetof(struct sockaddr_un, sun_path) + sizeof(ABSTRACT) - 1 - 5;
+	char answer[16] = "";
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	memcpy(to.sun_path, &ABSTRACT[5], sizeof(ABSTRACT) - 1 - 5);
+	to.sun_path[0] = '\0';
+	if (setgid(STRANGER) != 0 || setuid(STRANGER) != 0)
+		return 1;
+	if (connect(fd, (struct sockaddr *)&to, n) != 0 ||
+	    send(fd, HEALTHY, sizeof(HEALTHY) - 1, MSG_NOSIGNAL) < 0 ||
+	    recv(fd, answer, sizeof(answer) - 1, MSG_WAITALL) < 12)
+		return 2;
+	return atoi(answer + 9) == status_of_child ? 0 : 3;
+}
+
+static void
+a_checked_peer_is_root_the_servers_user_or_the_one_named(void **state)
+{
+	static const struct {
+		int check;
+		unsigned uid;
+		int status;
+	} cases[] = {{0, 0, 200}, {1, 0, 403}, {1, STRANGER, 200}, {1, STRANGER + 1, 403}};
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		cprom_server *s = cprom_server_start(ABSTRACT, .registry = small,
+						     .check_peer = cases[i].check,
+						     .peer_uid = cases[i].uid);
+
+		assert_non_null(s);
+		status_of_child = cases[i].status;
+		in_child(ask_as_stranger);
+		cprom_server_stop(s);
+	}
+}
+
+/* Allows the test itself, by what the kernel says of it. */
+static int
+peer_rule(cprom_request *request, void *arg)
+{
+	uid_t uid;
+	gid_t gid;
+
+	(void)arg;
+	if (cprom_request_peer(request, &uid, &gid) < 0)
+		return errno == ENOTCONN ? 418 : 500;
+	if (cprom_request_peer(request, NULL, NULL) < 0)
+		return 500;
+	return uid == getuid() && gid == getgid() ? 0 : 403;
+}
+
+static void
+the_rule_learns_who_the_peer_is(void **state)
+{
+	char directory[] = "/tmp/cprom_server_XXXXXX";
+	char path[64], address[80];
+	cprom_server *s;
+	struct client c;
+
+	(void)state;
+	assert_non_null(mkdtemp(directory));
+	snprintf(path, sizeof(path), "%s/s", directory);
+	snprintf(address, sizeof(address), "unix:%s", path);
+	s = cprom_server_open(address, .registry = small, .authorize = peer_rule, .check_peer = 1,
+			      .peer_uid = STRANGER);
+	assert_non_null(s);
+	c = connect_unix(s, path);
+	expect_access(&c, "GET /metrics", "", 200);
+	disconnect(&c);
+	cprom_server_stop(s);
+	assert_int_equal(rmdir(directory), 0);
+	s = cprom_server_open("127.0.0.1:0", .registry = small, .authorize = peer_rule);
+	assert_non_null(s);
+	c = connect_to(s);
+	expect_access(&c, "GET /metrics", "", 418);
+	disconnect(&c);
+	cprom_server_stop(s);
+	assert_int_equal(cprom_request_peer(NULL, NULL, NULL), -1);
+}
+
+static void
+peers_are_checked_on_unix_sockets_alone(void **state)
+{
+	(void)state;
+	assert_null(cprom_server_open("127.0.0.1:0", .registry = small, .check_peer = 1));
+	assert_int_equal(errno, EINVAL);
+	assert_non_null(strstr(cprom_error(), "127.0.0.1:0"));
+}
+
 /* ---- loop, thread, fork and stop ---- */
 
 static void
@@ -1975,6 +2076,9 @@ main(void)
 		cmocka_unit_test(a_token_opens_all_but_the_state_of_health),
 		cmocka_unit_test(a_refused_client_costs_no_scrape),
 		cmocka_unit_test(the_programs_rule_is_asked_before_each_answer),
+		cmocka_unit_test(a_checked_peer_is_root_the_servers_user_or_the_one_named),
+		cmocka_unit_test(the_rule_learns_who_the_peer_is),
+		cmocka_unit_test(peers_are_checked_on_unix_sockets_alone),
 		cmocka_unit_test(the_descriptor_tells_when_to_step),
 		cmocka_unit_test(starting_and_stopping_leaves_no_descriptor),
 		cmocka_unit_test(the_thread_is_named_and_takes_no_signals),
