@@ -558,7 +558,8 @@ typedef struct cprom_server_options {
  * A server for the registry's page, GET and HEAD on .path, beside a page at "/"
  * that links to it and "/-/healthy". Address: "127.0.0.1:9464", "[::1]:9464",
  * ":9464" (all interfaces), "localhost:0" (any free port), "unix:/path",
- * "unix:@abstract", "fd:3" (a listening socket, which the server then owns).
+ * "unix:@abstract", "fd:3" (a listening socket, which the server then owns), "systemd:"
+ * (the one that systemd passed), "systemd:name" (… under that name, if it passed several).
  *
  * start: with a thread of its own, in which all signals are blocked.
  * open: without; poll cprom_server_fd() for reading, then call step().

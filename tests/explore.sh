@@ -16,7 +16,7 @@ jobs=${EXPLORE_JOBS:-2}
 # ---- building -----------------------------------------------------------------
 
 # What no program needs: above the model, or files and processes of the system.
-unused=' access address build_info crc32 deflate dump http_body http_conn http_loop http_page http_parse http_reply
+unused=' access activation address build_info crc32 deflate dump http_body http_conn http_loop http_page http_parse http_reply
 	http_request http_site huffman instrument process server textfile timer '
 machine="memory model hooks schedule search system coroutine explore"
 programs="litmus rooms page metrics processes exemplars native"

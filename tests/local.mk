@@ -7,6 +7,7 @@
 # runs the library.
 unit_tests = \
 	tests/test_access \
+	tests/test_activation \
 	tests/test_address \
 	tests/test_bounds \
 	tests/test_bucket \
