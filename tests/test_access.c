@@ -88,6 +88,8 @@ a_bearer_token_is_taken_and_nothing_near_it(void **state)
 	assert_int_equal(check_value(&a, "bEARER   secret"), 0);
 	assert_int_equal(check(&a, "AUTHORIZATION:Bearer secret \t\r\n"), 0);
 	assert_int_equal(check(&a, ""), 401);
+	assert_int_equal(check_value(&a, "Basic"), 401); /* no secret is not an empty one */
+	assert_int_equal(check_value(&a, ""), 401);
 	assert_int_equal(check(&a, "Proxy-Authorization: Bearer secret\r\n"), 401);
 	for (size_t i = 0; i < COUNT(others); i++)
 		if (check_value(&a, others[i]) != 401)
@@ -131,6 +133,7 @@ user_and_password_are_taken_as_the_rfc_encodes_them(void **state)
 		value[strlen(value) - 1] ^= 1;
 		assert_int_equal(check_value(&a, value), 401);
 		assert_int_equal(check_value(&a, "Bearer YTpi"), 401);
+		assert_int_equal(check_value(&a, "Bearer"), 401);
 	}
 }
 
