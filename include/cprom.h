@@ -550,13 +550,34 @@ typedef struct cprom_server_options {
 	unsigned socket_mode;      /* of a Unix socket; 0: 0660 */
 	int no_gzip;               /* the page is never compressed; else for clients that accept it */
 	unsigned max_head_bytes; /* of a request, 1024 … 65536, longer ones get 431 or 414; 0: 8192 */
+	/*
+	 * Who may ask for anything but "/-/healthy"; others get 401. The texts are copied, and wiped when
+	 * the server stops. With both, either is enough. Each 1 to 1024 bytes, both of basic together.
+	 */
+	const char *bearer_token; /* visible ASCII; NULL: none */
+	const char *basic_user;   /* without a colon; NULL: none */
+	const char *basic_password;
+	/*
+	 * The program's own rule, asked after the above: 0 to allow, or a status of 400 to 599 to answer
+	 * instead (anything else: 403). Runs in the server's thread; as a handler, it may
+	 * neither step nor stop the server.
+	 */
+	int (*authorize)(cprom_request *request, void *arg);
+	void *authorize_arg;
+	/*
+	 * Not 0: clients of a Unix socket are root, the user that the server runs as, or peer_uid, by what
+	 * the kernel says of them; others get 403 whatever they ask for. Else the mode of the file alone decides.
+	 */
+	int check_peer;
+	unsigned peer_uid;
 } cprom_server_options;
 
 /*
  * A server for the registry's page, GET and HEAD on .path, beside a page at "/"
  * that links to it and "/-/healthy". Address: "127.0.0.1:9464", "[::1]:9464",
  * ":9464" (all interfaces), "localhost:0" (any free port), "unix:/path",
- * "unix:@abstract", "fd:3" (a listening socket, which the server then owns).
+ * "unix:@abstract", "fd:3" (a listening socket, which the server then owns), "systemd:"
+ * (the one that systemd passed), "systemd:name" (… under that name, if it passed several).
  *
  * start: with a thread of its own, in which all signals are blocked.
  * open: without; poll cprom_server_fd() for reading, then call step().
@@ -576,11 +597,13 @@ CPROM_API int cprom_server_port(const cprom_server *s);           /* 0: a Unix s
  */
 CPROM_API void cprom_server_stop(cprom_server *s);
 
-/* Inside a handler; the strings live until it returns. */
+/* Inside a handler, or authorize; the strings live until it returns. */
 CPROM_API const char *cprom_request_method(const cprom_request *q);
 CPROM_API const char *cprom_request_path(const cprom_request *q);  /* decoded, without the query */
 CPROM_API const char *cprom_request_query(const cprom_request *q); /* raw, "" if none */
 CPROM_API const char *cprom_request_header(const cprom_request *q, const char *name); /* NULL if none */
+/* Who connected to the Unix socket; each may be NULL. 0, or -1 with ENOTCONN: it is none. */
+CPROM_API int cprom_request_peer(const cprom_request *q, uid_t *uid, gid_t *gid);
 CPROM_API void cprom_response_status(cprom_response *p, int status);            /* 200 unless set */
 CPROM_API int cprom_response_header(cprom_response *p, const char *name, const char *value);
 CPROM_API int cprom_response_write(cprom_response *p, const void *data, size_t n);

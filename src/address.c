@@ -8,6 +8,7 @@
 #define _GNU_SOURCE 1 /* SOCK_CLOEXEC, SOCK_NONBLOCK */
 #include "address.h"
 
+#include "activation.h"
 #include "error.h"
 #include "platform.h"
 
@@ -21,24 +22,6 @@
 #define BACKLOG 511
 
 /* ---- text ---- */
-
-/* The number that all of the text is, at most max; -1 if it is none. */
-static int
-parse_number(const char *s, int max)
-{
-	int v = 0;
-
-	if (*s == '\0')
-		return -1;
-	for (; *s != '\0'; s++) {
-		if (*s < '0' || *s > '9')
-			return -1;
-		v = v * 10 + (*s - '0');
-		if (v > max)
-			return -1;
-	}
-	return v;
-}
 
 static void
 add_in(struct address *a, struct in_addr host, int port)
@@ -101,7 +84,7 @@ parse_tcp(const char *text, struct address *a)
 	if (colon == NULL)
 		return cpromi_fail(EINVAL, "address \"%s\" has no port (such as 127.0.0.1:9464)",
 				   text);
-	port = parse_number(colon + 1, 65535);
+	port = cpromi_whole_number(colon + 1, 65535);
 	if (port < 0)
 		return cpromi_fail(EINVAL, "address \"%s\" does not end in a port of 0 to 65535",
 				   text);
@@ -158,9 +141,13 @@ cpromi_address_parse(const char *text, struct address *a)
 		return cpromi_fail(EINVAL, "an address is needed, such as 127.0.0.1:9464");
 	if (strncmp(text, "unix:", 5) == 0)
 		return parse_unix(text, text + 5, a);
+	if (strncmp(text, "systemd:", 8) == 0) {
+		a->fd = cpromi_activation_fd(text, text + 8);
+		return a->fd < 0 ? -1 : 0;
+	}
 	if (strncmp(text, "fd:", 3) != 0)
 		return parse_tcp(text, a);
-	a->fd = parse_number(text + 3, 1 << 24);
+	a->fd = cpromi_whole_number(text + 3, 1 << 24);
 	if (a->fd < 0)
 		return cpromi_fail(EINVAL, "address \"%s\" does not name a descriptor", text);
 	return 0;

@@ -24,7 +24,7 @@ struct endpoint {
 };
 
 struct address {
-	int fd;                  /* of "fd:3"; -1: none */
+	int fd;                  /* of "fd:3", or "systemd:"; -1: none */
 	bool dual;               /* the IPv6 socket takes IPv4 as well */
 	unsigned count;          /* ways to bind; the second where the first cannot be */
 	struct endpoint ways[2]; /* none of "fd:3" */
@@ -40,7 +40,7 @@ struct listener {
 
 /*
  * "127.0.0.1:9464", "[::1]:9464", ":9464", "localhost:0", "unix:/path",
- * "unix:@abstract", "fd:3". EINVAL: it is none of these; the message has the text.
+ * "unix:@abstract", "fd:3", "systemd:", "systemd:name". EINVAL: it is none of these; the message has the text.
  */
 int cpromi_address_parse(const char *text, struct address *a);
 

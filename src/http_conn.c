@@ -13,6 +13,7 @@
  *     socket lingers: closing it over unread input would reset the connection,
  *     and the client might never see the answer (RFC 9112, 9.6).
  */
+#define _GNU_SOURCE 1 /* struct ucred */
 #include "http_conn.h"
 
 #include "platform.h"
@@ -24,6 +25,27 @@
 #define CREDIT 40
 #define PART_COST 8 /* of a part of the page; everything else costs 1 */
 
+static enum http_want
+refuse(struct http_conn *c, int status)
+{
+	c->faulty = true;
+	cpromi_http_site_refuse(status, c->head.method == HTTP_HEAD, &c->answer);
+	c->phase = HTTP_SEND;
+	return HTTP_GO_ON;
+}
+
+static struct http_peer
+find_peer(const struct http_conn *c)
+{
+	struct ucred who;
+	socklen_t n = sizeof(who);
+
+	if (!c->site->access.local || getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &who, &n) < 0)
+		return (struct http_peer){.known = false};
+	return (struct http_peer){.known = true, .uid = who.uid, .gid = who.gid};
+}
+
+/* A peer that is not admitted has its answer before it says anything: what it sends is never parsed. */
 void
 cpromi_http_conn_begin(struct http_conn *c, struct http_site *site, int fd, char *buffer)
 {
@@ -36,6 +58,9 @@ cpromi_http_conn_begin(struct http_conn *c, struct http_site *site, int fd, char
 	c->head = (struct http_head){.limit = site->max_head};
 	c->answer = (struct http_answer){0};
 	c->n = 0;
+	c->peer = find_peer(c);
+	if (!cpromi_access_admits(&site->access, &c->peer))
+		refuse(c, 403);
 }
 
 /* Reads what fits: HTTP_GO_ON if bytes came, else what to wait for or HTTP_WANT_CLOSE. */
@@ -59,18 +84,9 @@ receive(struct http_conn *c, enum http_want otherwise)
 }
 
 static enum http_want
-refuse(struct http_conn *c, int status)
-{
-	c->faulty = true;
-	cpromi_http_site_refuse(status, c->head.method == HTTP_HEAD, &c->answer);
-	c->phase = HTTP_SEND;
-	return HTTP_GO_ON;
-}
-
-static enum http_want
 answer(struct http_conn *c)
 {
-	cpromi_http_site_answer(c->site, &c->head, c->buffer, &c->answer);
+	cpromi_http_site_answer(c->site, &c->head, c->buffer, &c->peer, &c->answer);
 	if (c->answer.page.buffer != NULL)
 		c->credit -= PART_COST;
 	c->phase = HTTP_SEND;
@@ -225,6 +241,7 @@ cpromi_http_conn_end(struct http_conn *c, bool reset)
 	if (!reset || connect(c->fd, &nowhere, sizeof(nowhere)) < 0)
 		shutdown(c->fd, SHUT_RDWR);
 	close(c->fd);
+	cpromi_access_wipe(&c->site->access, c->buffer, sizeof(c->buffer));
 	cpromi_http_answer_end(&c->answer);
 }
 
@@ -232,6 +249,7 @@ void
 cpromi_http_conn_abandon(struct http_conn *c, bool whole)
 {
 	close(c->fd);
+	cpromi_access_wipe(&c->site->access, c->buffer, sizeof(c->buffer));
 	if (whole)
 		cpromi_http_answer_abandon(&c->answer);
 }

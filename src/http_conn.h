@@ -31,6 +31,7 @@ enum http_phase { HTTP_READ_HEAD, HTTP_READ_BODY, HTTP_SEND, HTTP_LINGER };
 struct http_conn {
 	struct http_site *site;
 	int fd;
+	struct http_peer peer;
 	enum http_phase phase;
 	bool may_read; /* in this run */
 	bool faulty;   /* the client's requests cannot be told apart any more */

@@ -133,6 +133,22 @@ cprom_request_query(const cprom_request *q)
 	return q != NULL ? q->query : missing_request();
 }
 
+int
+cprom_request_peer(const cprom_request *q, uid_t *uid, gid_t *gid)
+{
+	if (q == NULL) {
+		missing_request();
+		return -1;
+	}
+	if (q->peer == NULL || !q->peer->known)
+		return cpromi_fail(ENOTCONN, "the request did not come over a Unix socket");
+	if (uid != NULL)
+		*uid = q->peer->uid;
+	if (gid != NULL)
+		*gid = q->peer->gid;
+	return 0;
+}
+
 const char *
 cprom_request_header(const cprom_request *q, const char *name)
 {

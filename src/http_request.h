@@ -10,6 +10,13 @@
 
 #include <cprom.h>
 
+/* Who is at the other end of a Unix socket, as the kernel noted when it connected. */
+struct http_peer {
+	bool known;
+	uid_t uid;
+	gid_t gid;
+};
+
 /* The other half of <cprom.h>'s cprom_request. */
 struct cprom_request {
 	char *text;                   /* the head; NULs are written into it */
@@ -17,6 +24,7 @@ struct cprom_request {
 	const char *method;
 	const char *path;
 	const char *query;
+	const struct http_peer *peer; /* set by who opens it; NULL: not known */
 };
 
 /*

@@ -60,9 +60,10 @@ give_text(struct http_answer *a, struct http_reply *r, bool head_only, const cha
 	give(a, r);
 }
 
-/* A status with its own name as the page: "404 Not Found". */
+/* A status with its own name as the page: "404 Not Found". challenge: what a 401 has to say. */
 static void
-give_status(struct http_answer *a, struct http_reply *r, bool head_only, int status)
+give_status(struct http_answer *a, struct http_reply *r, bool head_only, int status,
+	    const char *challenge)
 {
 	const char *reason = cpromi_http_reason(status);
 	char body[64] = {(char)('0' + status / 100), (char)('0' + status / 10 % 10),
@@ -71,6 +72,8 @@ give_status(struct http_answer *a, struct http_reply *r, bool head_only, int sta
 
 	memcpy(body + 4, reason, strlen(reason));
 	body[4 + strlen(reason)] = '\n';
+	if (status == 401)
+		lines = challenge;
 	if (status == 405)
 		lines = ALLOW;
 	if (status == 503)
@@ -83,7 +86,8 @@ give_status(struct http_answer *a, struct http_reply *r, bool head_only, int sta
 static void
 answer_status(struct exchange *x, int status)
 {
-	give_status(x->answer, &x->reply, x->head_only, status);
+	give_status(x->answer, &x->reply, x->head_only, status,
+		    cpromi_access_challenge(&x->site->access));
 }
 
 void
@@ -92,7 +96,7 @@ cpromi_http_site_refuse(int status, bool head_only, struct http_answer *a)
 	struct http_reply reply = {.keep_alive = false};
 
 	*a = (struct http_answer){0};
-	give_status(a, &reply, head_only, status);
+	give_status(a, &reply, head_only, status, NULL);
 }
 
 static void
@@ -202,17 +206,27 @@ find_page(const struct http_site *site, const char *path)
 	return NULL;
 }
 
+/* Whether the server is alive may be asked by everybody; 0, or the status that says why not. */
+static int
+check_access(struct exchange *x, answer_fn *page)
+{
+	return page != answer_healthy ? cpromi_access_check(&x->site->access, &x->request) : 0;
+}
+
 static void
 route(struct exchange *x)
 {
 	enum http_method method = x->request.head->method;
 	answer_fn *page = find_page(x->site, x->request.path);
+	int status;
 
 	if (method == HTTP_CONNECT) {
 		x->reply.keep_alive = false; /* what follows is not HTTP to this server */
 		answer_status(x, 405);
 	} else if (method == HTTP_TRACE) {
 		answer_status(x, 405);
+	} else if ((status = check_access(x, page)) != 0) {
+		answer_status(x, status);
 	} else if (strcmp(x->request.path, "*") == 0) {
 		answer_options(x);
 	} else if (page == NULL) {
@@ -228,7 +242,7 @@ route(struct exchange *x)
 
 void
 cpromi_http_site_answer(struct http_site *site, const struct http_head *h, char *text,
-			struct http_answer *a)
+			const struct http_peer *peer, struct http_answer *a)
 {
 	struct exchange x = {
 		.site = site,
@@ -238,10 +252,12 @@ cpromi_http_site_answer(struct http_site *site, const struct http_head *h, char 
 	};
 
 	*a = (struct http_answer){0};
-	if (cpromi_http_request_open(&x.request, h, text) < 0)
+	if (cpromi_http_request_open(&x.request, h, text) < 0) {
 		answer_status(&x, 400);
-	else
-		route(&x);
+		return;
+	}
+	x.request.peer = peer;
+	route(&x);
 }
 
 int

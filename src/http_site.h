@@ -5,6 +5,7 @@
 #ifndef CPROMI_HTTP_SITE_H
 #define CPROMI_HTTP_SITE_H
 
+#include "access.h"
 #include "http_page.h"
 
 #include <cprom.h>
@@ -15,6 +16,7 @@ struct http_site {
 	char *path; /* of the metrics page */
 	int (*handler)(cprom_request *request, cprom_response *response, void *arg);
 	void *handler_arg;
+	struct http_access access;
 	bool no_gzip;
 	uint32_t max_head; /* bytes of a request's */
 	unsigned max_scrapes;
@@ -38,7 +40,7 @@ struct http_answer {
 
 /* Answers the good request whose head is at text; the handler and the scrape run here. */
 void cpromi_http_site_answer(struct http_site *site, const struct http_head *h, char *text,
-			     struct http_answer *a);
+			     const struct http_peer *peer, struct http_answer *a);
 
 /* Answers a request that is at fault; the connection is to be closed. */
 void cpromi_http_site_refuse(int status, bool head_only, struct http_answer *a);

@@ -3,6 +3,10 @@
 lib_LTLIBRARIES = libcprom.la
 
 libcprom_la_SOURCES = \
+	src/access.c \
+	src/access.h \
+	src/activation.c \
+	src/activation.h \
 	src/address.c \
 	src/address.h \
 	src/atomic.h \

@@ -55,6 +55,7 @@ free_server(struct cprom_server *s)
 {
 	cpromi_http_loop_free(&s->loop);
 	free(s->loop.site.path);
+	cpromi_access_forget(&s->loop.site.access);
 	free(s);
 }
 
@@ -128,11 +129,24 @@ set_up(struct cprom_server *s, const cprom_server_options *o, bool threaded)
 {
 	s->pid = getpid();
 	set_options(s, o);
-	if (cpromi_http_loop_open(&s->loop, or_default(o->max_connections, 256), threaded) < 0)
+	if (cpromi_http_loop_open(&s->loop, or_default(o->max_connections, 256), threaded) < 0 ||
+	    cpromi_access_set(&s->loop.site.access, o) < 0)
 		return -1;
 	if (s->loop.site.path == NULL)
 		return cpromi_fail(ENOMEM, "no memory for a server");
 	return s->loop.site.registry != NULL ? 0 : -1;
+}
+
+/* What depends on where it listens. */
+static int
+look_at_listener(struct cprom_server *s, const cprom_server_options *o)
+{
+	s->port = cpromi_listener_port(&s->loop.listener);
+	s->loop.site.access.local = s->port == 0;
+	if (s->port != 0 && o->check_peer != 0)
+		return cpromi_fail(EINVAL, "check_peer needs a Unix socket, not address \"%s\"",
+				   o->address);
+	return 0;
 }
 
 /* A server that did not start owns nothing: an inherited socket stays open. */
@@ -161,10 +175,8 @@ create(const cprom_server_options *given, bool threaded)
 	if (set_up(s, &o, threaded) == 0 &&
 	    cpromi_listener_open(o.address, (mode_t)or_default(o.socket_mode, 0660),
 				 &s->loop.listener) == 0 &&
-	    cpromi_http_loop_listen(&s->loop) == 0) {
-		s->port = cpromi_listener_port(&s->loop.listener);
+	    look_at_listener(s, &o) == 0 && cpromi_http_loop_listen(&s->loop) == 0)
 		return s;
-	}
 	err = errno;
 	give_back_listener(s);
 	free_server(s);

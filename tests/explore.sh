@@ -16,8 +16,8 @@ jobs=${EXPLORE_JOBS:-2}
 # ---- building -----------------------------------------------------------------
 
 # What no program needs: above the model, or files and processes of the system.
-unused=' address build_info crc32 deflate dump http_body http_conn http_loop http_page http_parse http_query http_reply
-	http_request http_site huffman instrument process server textfile timer '
+unused=' access activation address build_info crc32 deflate dump http_body http_conn http_loop http_page http_parse http_query
+	http_reply http_request http_site huffman instrument process server textfile timer '
 machine="memory model hooks schedule search system coroutine explore"
 programs="litmus rooms page metrics processes exemplars native"
 warnings="-Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla -Wundef"

@@ -11,7 +11,7 @@ floors='
 3 table bucket exponential_table exponential shape sparse series record collision family definition registry exemplar part labels metric
 4 bounds sketch native counter gauge histogram summary info stateset collector process self build_info
 5 buffer negotiate naming sample text openmetrics protobuf shown crc32_table crc32 huffman deflate selection sink scrape dump
-6 http_parse http_body http_reply http_query http_request http_page http_site http_conn address http_loop server
+6 http_parse http_body http_reply http_query http_request access http_page http_site http_conn activation address http_loop server
 7 default timer instrument textfile
 '
 

@@ -6,6 +6,8 @@
 # `make check-unit`, `check-house` and `check-e2e` run one kind, check-run what
 # runs the library.
 unit_tests = \
+	tests/test_access \
+	tests/test_activation \
 	tests/test_address \
 	tests/test_bounds \
 	tests/test_bucket \

@@ -1515,6 +1515,230 @@ a_handler_answers_other_paths(void **state)
 	cprom_server_stop(s);
 }
 
+/* ---- access ---- */
+
+#define TOKEN "Authorization: Bearer a-token\r\n"
+
+static int
+count_call(cprom_request *request, cprom_response *response, void *arg)
+{
+	(void)request;
+	++*(int *)arg;
+	return cprom_response_text(response, "handled");
+}
+
+/* One request with the fields, on a connection that stays open. */
+static void
+expect_access(struct client *c, const char *line, const char *fields, int status)
+{
+	char text[256];
+	struct reply r;
+
+	snprintf(text, sizeof(text), "%s HTTP/1.1\r\n" HOST "%s\r\n", line, fields);
+	say_text(c, text);
+	r = hear_reply(c, is_head(line));
+	if (r.status != status)
+		fail_msg("%d instead of %d for %s", r.status, status, line);
+	if (status == 401)
+		assert_string_equal(header(&r, "WWW-Authenticate"), "Bearer realm=\"metrics\"");
+	else
+		assert_null(header(&r, "WWW-Authenticate"));
+	assert_null(strstr(r.body, "a-token"));
+	free_reply(&r);
+}
+
+static void
+a_token_opens_all_but_the_state_of_health(void **state)
+{
+	static const struct {
+		const char *line;
+		int status; /* with the token */
+	} lines[] = {
+		{"GET /metrics", 200},   {"HEAD /metrics", 200}, {"OPTIONS /metrics", 204},
+		{"POST /metrics", 405},  {"GET /", 200},         {"HEAD /", 200},
+		{"OPTIONS *", 204},      {"GET /own", 200},      {"POST /own", 200},
+		{"GET /m%65trics", 200},
+	};
+	int calls = 0;
+	char token[] = "a-token";
+	cprom_server *s = cprom_server_open("127.0.0.1:0", .registry = small, .handler = count_call,
+					    .handler_arg = &calls, .bearer_token = token);
+	struct client c;
+
+	(void)state;
+	assert_non_null(s);
+	memset(token, 'x', sizeof(token) - 1); /* it was copied */
+	c = connect_to(s);
+	for (size_t i = 0; i < COUNT(lines); i++) {
+		expect_access(&c, lines[i].line, "", 401);
+		expect_access(&c, lines[i].line, "Authorization: Bearer xxxxxxx\r\n", 401);
+	}
+	assert_int_equal(calls, 0);
+	expect_healthy(&c);
+	for (size_t i = 0; i < COUNT(lines); i++)
+		expect_access(&c, lines[i].line, TOKEN, lines[i].status);
+	assert_int_equal(calls, 2);
+	disconnect(&c);
+	cprom_server_stop(s);
+}
+
+/* Were the scrape open before, the refused ones would fill the only place. */
+static void
+a_refused_client_costs_no_scrape(void **state)
+{
+	cprom_server *s = cprom_server_open("127.0.0.1:0", .registry = large, .max_scrapes = 1,
+					    .bearer_token = "a-token");
+	struct client c, slow;
+
+	(void)state;
+	assert_non_null(s);
+	slow = connect_port(s, cprom_server_port(s), 4096);
+	say_text(&slow, "GET /metrics HTTP/1.1\r\n" HOST TOKEN "\r\n");
+	hear_text(&slow, "200 OK");
+	c = connect_to(s);
+	expect_access(&c, "GET /metrics", "", 401);
+	expect_access(&c, "GET /metrics", TOKEN, 503);
+	disconnect(&slow);
+	disconnect(&c);
+	cprom_server_stop(s);
+}
+
+static cprom_server *ruled;
+
+/* Allows what has the right query; tries what it must not. */
+static int
+rule(cprom_request *request, void *arg)
+{
+	++*(int *)arg;
+	if (cprom_server_step(ruled, 0) != -1 || errno != EDEADLK)
+		return 500;
+	return strcmp(cprom_request_query(request), "please") == 0 ? 0 : 403;
+}
+
+static void
+the_programs_rule_is_asked_before_each_answer(void **state)
+{
+	int calls = 0;
+	struct client c;
+
+	(void)state;
+	ruled = cprom_server_open("127.0.0.1:0", .registry = small, .authorize = rule,
+				  .authorize_arg = &calls);
+	assert_non_null(ruled);
+	c = connect_to(ruled);
+	expect_healthy(&c);
+	assert_int_equal(calls, 0);
+	expect_access(&c, "GET /metrics", "", 403);
+	expect_access(&c, "HEAD /metrics", "", 403);
+	expect_access(&c, "GET /nowhere", "", 403);
+	expect_access(&c, "GET /nowhere?please", "", 404);
+	expect_access(&c, "GET /metrics?please", "", 200);
+	assert_int_equal(calls, 5);
+	disconnect(&c);
+	cprom_server_stop(ruled);
+}
+
+#define ABSTRACT "unix:@cprom_test_server"
+#define STRANGER 54321
+
+static int status_of_child;
+
+static int
+ask_as_stranger(void)
+{
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	socklen_t n = offsetof(struct sockaddr_un, sun_path) + sizeof(ABSTRACT) - 1 - 5;
+	char answer[16] = "";
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	memcpy(to.sun_path, &ABSTRACT[5], sizeof(ABSTRACT) - 1 - 5);
+	to.sun_path[0] = '\0';
+	if (setgid(STRANGER) != 0 || setuid(STRANGER) != 0)
+		return 1;
+	if (connect(fd, (struct sockaddr *)&to, n) != 0 ||
+	    send(fd, HEALTHY, sizeof(HEALTHY) - 1, MSG_NOSIGNAL) < 0 ||
+	    recv(fd, answer, sizeof(answer) - 1, MSG_WAITALL) < 12)
+		return 2;
+	return atoi(answer + 9) == status_of_child ? 0 : 3;
+}
+
+static void
+a_checked_peer_is_root_the_servers_user_or_the_one_named(void **state)
+{
+	static const struct {
+		int check;
+		unsigned uid;
+		int status;
+	} cases[] = {{0, 0, 200}, {1, 0, 403}, {1, STRANGER, 200}, {1, STRANGER + 1, 403}};
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		cprom_server *s = cprom_server_start(ABSTRACT, .registry = small,
+						     .check_peer = cases[i].check,
+						     .peer_uid = cases[i].uid);
+
+		assert_non_null(s);
+		status_of_child = cases[i].status;
+		in_child(ask_as_stranger);
+		cprom_server_stop(s);
+	}
+}
+
+/* Allows the test itself, by what the kernel says of it. */
+static int
+peer_rule(cprom_request *request, void *arg)
+{
+	uid_t uid;
+	gid_t gid;
+
+	(void)arg;
+	if (cprom_request_peer(request, &uid, &gid) < 0)
+		return errno == ENOTCONN ? 418 : 500;
+	if (cprom_request_peer(request, NULL, NULL) < 0)
+		return 500;
+	return uid == getuid() && gid == getgid() ? 0 : 403;
+}
+
+static void
+the_rule_learns_who_the_peer_is(void **state)
+{
+	char directory[] = "/tmp/cprom_server_XXXXXX";
+	char path[64], address[80];
+	cprom_server *s;
+	struct client c;
+
+	(void)state;
+	assert_non_null(mkdtemp(directory));
+	snprintf(path, sizeof(path), "%s/s", directory);
+	snprintf(address, sizeof(address), "unix:%s", path);
+	s = cprom_server_open(address, .registry = small, .authorize = peer_rule, .check_peer = 1,
+			      .peer_uid = STRANGER);
+	assert_non_null(s);
+	c = connect_unix(s, path);
+	expect_access(&c, "GET /metrics", "", 200);
+	disconnect(&c);
+	cprom_server_stop(s);
+	assert_int_equal(rmdir(directory), 0);
+	s = cprom_server_open("127.0.0.1:0", .registry = small, .authorize = peer_rule);
+	assert_non_null(s);
+	c = connect_to(s);
+	expect_access(&c, "GET /metrics", "", 418);
+	disconnect(&c);
+	cprom_server_stop(s);
+	assert_int_equal(cprom_request_peer(NULL, NULL, NULL), -1);
+}
+
+static void
+peers_are_checked_on_unix_sockets_alone(void **state)
+{
+	(void)state;
+	assert_null(cprom_server_open("127.0.0.1:0", .registry = small, .check_peer = 1));
+	assert_int_equal(errno, EINVAL);
+	assert_non_null(strstr(cprom_error(), "127.0.0.1:0"));
+}
+
 /* ---- loop, thread, fork and stop ---- */
 
 static void
@@ -1849,6 +2073,12 @@ main(void)
 		cmocka_unit_test(an_inherited_socket_is_served_and_closed_at_stop),
 		cmocka_unit_test(all_interfaces_take_ipv4),
 		cmocka_unit_test(a_handler_answers_other_paths),
+		cmocka_unit_test(a_token_opens_all_but_the_state_of_health),
+		cmocka_unit_test(a_refused_client_costs_no_scrape),
+		cmocka_unit_test(the_programs_rule_is_asked_before_each_answer),
+		cmocka_unit_test(a_checked_peer_is_root_the_servers_user_or_the_one_named),
+		cmocka_unit_test(the_rule_learns_who_the_peer_is),
+		cmocka_unit_test(peers_are_checked_on_unix_sockets_alone),
 		cmocka_unit_test(the_descriptor_tells_when_to_step),
 		cmocka_unit_test(starting_and_stopping_leaves_no_descriptor),
 		cmocka_unit_test(the_thread_is_named_and_takes_no_signals),
