@@ -723,6 +723,53 @@ an_exemplar_that_comes_after_the_bound_is_left_out(void **state)
 	free(room);
 }
 
+/* Exemplars as long as can be in every bucket, with buckets of both signs and all there is to tell. */
+static void
+the_longest_histogram_stays_in_its_bound(void **state)
+{
+	static const struct naming n = {.type = CPROM_TYPE_HISTOGRAM};
+	static const double values[] = {0x1p63, 0x1p63, 0x1p64, -1, 0x1p64};
+	static struct native_bucket buckets[400];
+	cprom_histogram *h = cprom_histogram_new("h", "H.", .registry = registry,
+						 .buckets = CPROM_BUCKETS(1, 2));
+	struct native_view view = {8,       1, UINT64_MAX, UINT64_MAX, -1, 0x1p40 + 0.5,
+				   buckets, 0, NULL};
+	struct samples s = {.type = CPROM_TYPE_HISTOGRAM,
+			    .count = 5,
+			    .told_apart = 3,
+			    .values = values,
+			    .bounds = values,
+			    .exemplars = (const struct series *)h,
+			    .labels = "l=\"v\"",
+			    .labels_length = 5,
+			    .timestamp_ms = INT64_MAX,
+			    .created_ms = INT64_MAX};
+	char value[4 * CPROM_MAX_EXEMPLAR_CHARACTERS] = "";
+
+	(void)state;
+	for (size_t i = 1; i < CPROM_MAX_EXEMPLAR_CHARACTERS; i++)
+		strcat(value, "\xF0\x9F\x98\x80");
+	for (int i = 1; i < 4; i++)
+		cprom_histogram_observe_exemplar(h, i, CPROM_LABELS("t", value));
+	for (size_t gap = 1; gap < 5; gap++) {
+		for (size_t i = 0; i < array_len(buckets); i++)
+			buckets[i] = (struct native_bucket){(int32_t)(i * (gap < 4 ? gap : 100000)),
+							    {i % 2 ? UINT64_MAX / 2 : 1, 1}};
+		for (size_t count = 0; count <= array_len(buckets); count++) {
+			size_t bound;
+			char *room, *p;
+
+			s.native = count % 2 || count > 2 ? &view : NULL;
+			view.bucket_count = count;
+			bound = cpromi_protobuf_bound(&s);
+			room = malloc(bound);
+			p = cpromi_protobuf_metrics(room, room + bound, &n, &s);
+			assert_in_range(p - room, 1, bound);
+			free(room);
+		}
+	}
+}
+
 static void
 any_number_of_bytes_but_one_can_be_filled(void **state)
 {
@@ -1324,6 +1371,7 @@ main(void)
 		cmocka_unit_test(counts_take_as_many_bytes_as_they_need),
 		cmocka_unit_test(labels_may_have_any_length),
 		with_registry(an_exemplar_that_comes_after_the_bound_is_left_out),
+		with_registry(the_longest_histogram_stays_in_its_bound),
 		cmocka_unit_test(any_number_of_bytes_but_one_can_be_filled),
 		with_registry(an_exemplar_of_a_counter_has_its_time),
 		with_registry(the_infinite_bucket_is_there_for_its_exemplar),
