@@ -6,7 +6,9 @@
 fuzz_targets = \
 	accept \
 	deflate \
-	escaping
+	escaping \
+	number \
+	request
 
 # What oracles need; a target links what it uses.
 fuzz_libs = -lz
@@ -26,4 +28,6 @@ EXTRA_DIST += \
 	tests/fuzz/fuzz_accept.c \
 	tests/fuzz/fuzz_deflate.c \
 	tests/fuzz/fuzz_escaping.c \
+	tests/fuzz/fuzz_number.c \
+	tests/fuzz/fuzz_request.c \
 	tests/fuzz/run.sh
