@@ -8,6 +8,7 @@ fuzz_targets = \
 	deflate \
 	escaping \
 	number \
+	page \
 	request
 
 # What oracles need; a target links what it uses.
@@ -29,5 +30,6 @@ EXTRA_DIST += \
 	tests/fuzz/fuzz_deflate.c \
 	tests/fuzz/fuzz_escaping.c \
 	tests/fuzz/fuzz_number.c \
+	tests/fuzz/fuzz_page.c \
 	tests/fuzz/fuzz_request.c \
 	tests/fuzz/run.sh
