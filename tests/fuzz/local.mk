@@ -5,6 +5,7 @@
 # What is found goes to tests/fuzz/found/NAME/ of the build directory, and what breaks it to tests/fuzz/crashes/.
 fuzz_targets = \
 	accept \
+	api \
 	deflate \
 	escaping \
 	number \
@@ -27,6 +28,7 @@ fuzz:
 EXTRA_DIST += \
 	tests/fuzz/corpus \
 	tests/fuzz/fuzz_accept.c \
+	tests/fuzz/fuzz_api.c \
 	tests/fuzz/fuzz_deflate.c \
 	tests/fuzz/fuzz_escaping.c \
 	tests/fuzz/fuzz_number.c \
