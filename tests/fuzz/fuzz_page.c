@@ -288,7 +288,7 @@ time_of(const struct family *f, const struct series *s)
 {
 	double v = f->timed && f->collected && s->number_count > 0 ? fabs(s->numbers[0]) : 0;
 
-	return v < 0x1p50 ? (long long)v : 1;
+	return isnan(v) ? 0 : v < 0x1p50 ? (long long)v : 1;
 }
 
 static int
@@ -297,7 +297,7 @@ emit(cprom_sink *out, struct family *f, struct series *s)
 	cprom_sample sample = {
 		.size = sizeof(sample),
 		.labels = {s->labels, 2 * s->label_count},
-		.timestamp_ms = s->number_count > 0 && isnan(s->numbers[0]) ? 0 : time_of(f, s),
+		.timestamp_ms = time_of(f, s),
 	};
 	const char *states[MOST_LABELS];
 
