@@ -121,14 +121,13 @@ child(struct family *f, size_t series)
 	}
 	demand(living(f) <= MOST_SERIES);
 	if (living(f) == MOST_SERIES || max_bytes > 0) {
-		/* Perhaps the first one that overflows; its name tells. */
+		/* Perhaps the first one that overflows; who asks for it by name gets it shown. */
 		const char *const overflow[] = {"overflow", "overflow"};
 
-		if (cprom_metric_labels(f->metric, (cprom_strings){overflow, 2}) == m) {
-			f->overflow.there = true;
-			f->overflow.metric = m;
+		f->overflow.there = true;
+		f->overflow.metric = cprom_metric_labels(f->metric, (cprom_strings){overflow, 2});
+		if (f->overflow.metric == m)
 			return &f->overflow;
-		}
 	}
 	demand(living(f) < MOST_SERIES);
 	*s = (struct series){.there = true, .metric = m};
@@ -364,7 +363,10 @@ render(double v)
 	size_t length;
 	char *page = cprom_render(registry, v > 0 ? protobuf : NULL, &length);
 
-	demand(page != NULL);
+	if (page == NULL) {
+		demand(errno == ENOMEM && max_bytes > 0);
+		return;
+	}
 	for (size_t i = 0; !(v > 0) && i < FAMILIES; i++) {
 		const struct family *f = &families[i];
 		size_t shown = lines(page, fronts[i]), n = i == STATESET ? 3 : 1;
