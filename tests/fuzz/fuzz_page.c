@@ -152,10 +152,10 @@ update(struct family *f, struct series *s, double v)
 static void
 set_states(struct family *f, struct series *s, size_t states)
 {
-	unsigned on = (unsigned)fabs(fmod(s->numbers[0], 64));
+	unsigned on = isfinite(s->numbers[0]) ? (unsigned)fabs(fmod(s->numbers[0], 64)) : 64;
 
 	cprom_stateset_set((cprom_stateset *)s->metric, on);
-	s->value = isfinite(s->numbers[0]) && on < states ? on : 0;
+	s->value = on < states ? on : 0;
 	(void)f;
 }
 
