@@ -297,7 +297,7 @@ put_created(char *p, const struct text_line *samples, const struct naming *n, in
 	l.suffix = "_created";
 	l.suffix_length = strlen(l.suffix);
 	p = put_front(p, &l, false);
-	if (l.labels_length > 0)
+	if (has_braces(&l, false))
 		*p++ = '}';
 	*p++ = ' ';
 	return end_line(put_seconds(p, ms), &l);

@@ -413,6 +413,24 @@ what_is_left_out_is_counted_once_a_page(void **state)
 	registry = was;
 }
 
+static void
+when_a_quoted_series_began_stands_in_braces(void **state)
+{
+	cprom_registry *was = registry;
+	char *page;
+
+	(void)state;
+	registry = cprom_registry_new(.utf8_names = 1, .created_timestamps = 1);
+	cprom_counter_inc(cprom_counter_new("a b", "A.", .registry = registry));
+	page = cprom_render(
+		registry, "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8", NULL);
+	assert_non_null(page);
+	assert_non_null(strstr(page, "\n{\"a b_total\"} 1\n{\"a b_created\"} "));
+	free(page);
+	cprom_registry_free(registry);
+	registry = was;
+}
+
 /* ---- reading in pieces ------------------------------------------------------- */
 
 static void
@@ -469,6 +487,7 @@ main(void)
 		test(a_callback_whose_value_cannot_be_shown_is_not_asked),
 		test(collectors_are_held_to_the_same),
 		test(what_is_left_out_is_counted_once_a_page),
+		test(when_a_quoted_series_began_stands_in_braces),
 		test(a_page_read_byte_by_byte_is_the_same),
 	};
 

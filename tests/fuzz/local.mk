@@ -5,8 +5,12 @@
 # What is found goes to tests/fuzz/found/NAME/ of the build directory, and what breaks it to tests/fuzz/crashes/.
 fuzz_targets = \
 	accept \
+	api \
 	deflate \
-	escaping
+	escaping \
+	number \
+	page \
+	request
 
 # What oracles need; a target links what it uses.
 fuzz_libs = -lz
@@ -24,6 +28,10 @@ fuzz:
 EXTRA_DIST += \
 	tests/fuzz/corpus \
 	tests/fuzz/fuzz_accept.c \
+	tests/fuzz/fuzz_api.c \
 	tests/fuzz/fuzz_deflate.c \
 	tests/fuzz/fuzz_escaping.c \
+	tests/fuzz/fuzz_number.c \
+	tests/fuzz/fuzz_page.c \
+	tests/fuzz/fuzz_request.c \
 	tests/fuzz/run.sh
