@@ -41,8 +41,7 @@
  *    (5) Nothing else may use that registry any more.
  *    (6) Lock-free: a thread's first update in a registry, or in a block of its memory;
  *        all changes of a gauge but set, and one flag of a stateset; updates of threads
- *        that have no lane; the
- *        first update of a gauge that has a part per process.
+ *        that have no lane; the first update of a gauge that has a part per process.
  *    (7) But for children of nearly equal hash that are added in front of it meanwhile.
  *
  * After fork() parent and child each go on with their own copy of a private
@@ -453,9 +452,9 @@ typedef struct cprom_sample {
 
 /*
  * Inside a collector: cprom_sink_family(out, type, "name", "Help.", .unit = …) begins a family;
- * cprom_sink_sample(out, value, …) then adds samples to it. A family or sample that is not valid, or that is in the page already, is
- * left out, counted in the library's own metrics, and -1 with EINVAL or EEXIST
- * is returned. A family without samples is not shown.
+ * cprom_sink_sample(out, value, …) then adds samples to it. A family or sample that is not
+ * valid, or that is in the page already, is left out, counted in the library's own metrics,
+ * and -1 with EINVAL or EEXIST is returned. A family without samples is not shown.
  */
 CPROM_API int cprom_sink_begin(cprom_sink *out, const cprom_family_options *o);
 CPROM_API int cprom_sink_add(cprom_sink *out, const cprom_sample *s);

@@ -16,16 +16,13 @@ struct names {
 
 static const char *const only_itself[] = {"", NULL};
 static const char *const of_info[] = {"_info", NULL};
-static const char *const of_summary[] = {"", "_sum", "_count", NULL};
-static const char *const of_histogram[] = {"", "_sum", "_count", "_bucket", NULL};
+static const char *const of_summary[] = {"", "_sum", "_count", "_created", NULL};
+static const char *const of_histogram[] = {"", "_sum", "_count", "_bucket", "_created", NULL};
 static const char *const of_gauge_histogram[] = {"",        "_sum",  "_count", "_bucket",
 						 "_gcount", "_gsum", NULL};
 
 static const char *const openmetrics_counter[] = {"", "_total", "_created", NULL};
 static const char *const openmetrics_info[] = {"", "_info", NULL};
-static const char *const openmetrics_summary[] = {"", "_sum", "_count", "_created", NULL};
-static const char *const openmetrics_histogram[] = {"",        "_sum",     "_count",
-						    "_bucket", "_created", NULL};
 
 static struct names
 without(const char *name, const char *suffix, const char *const *suffixes)
@@ -62,10 +59,6 @@ openmetrics_names_of(uint32_t type, const char *name)
 		return without(name, "_total", openmetrics_counter);
 	case CPROM_TYPE_INFO:
 		return without(name, "_info", openmetrics_info);
-	case CPROM_TYPE_HISTOGRAM:
-		return without(name, "", openmetrics_histogram);
-	case CPROM_TYPE_SUMMARY:
-		return without(name, "", openmetrics_summary);
 	default:
 		return names_of(type, name);
 	}

@@ -16,6 +16,8 @@
 #define SLOT_BITS 10
 #define MAX_USES 0x1FFFFF
 #define ROW_SEATS 64
+
+_Static_assert(sizeof(struct seat_row) <= CACHE_LINE, "seats begin behind it");
 #define RETRY_INTERVAL 1024
 
 /*
@@ -394,13 +396,14 @@ static struct seat_row *
 append_row(struct lanes *l)
 {
 	struct seat_row *last = &l->row;
-	struct seat_row *row = cpromi_region_carve(l->region, sizeof(*row), 16);
-	struct seat *seats = cpromi_region_carve(l->region, ROW_SEATS * sizeof(*seats), CACHE_LINE);
+	/* One piece, so that nothing is lost if there is no memory for it. */
+	struct seat_row *row = cpromi_region_carve(
+		l->region, CACHE_LINE + ROW_SEATS * sizeof(struct seat), CACHE_LINE);
 
-	if (row == NULL || seats == NULL)
+	if (row == NULL)
 		return NULL;
 	row->count = ROW_SEATS;
-	row->seats = seats;
+	row->seats = (struct seat *)((char *)row + CACHE_LINE);
 	for (;;) {
 		uintptr_t next = 0;
 

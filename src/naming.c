@@ -76,13 +76,12 @@ cpromi_family_view(const struct family *f)
 	};
 }
 
-/* The type as it is shown: a counter that clashes is unknown. */
+/* A counter that clashes is unknown by now. */
 static bool
-shows_created(const struct naming *n, bool clashes)
+shows_created(const struct naming *n)
 {
-	return n->openmetrics && !clashes &&
-	       (n->type == CPROM_TYPE_COUNTER || n->type == CPROM_TYPE_HISTOGRAM ||
-		n->type == CPROM_TYPE_SUMMARY);
+	return n->openmetrics && (n->type == CPROM_TYPE_COUNTER ||
+				  n->type == CPROM_TYPE_HISTOGRAM || n->type == CPROM_TYPE_SUMMARY);
 }
 
 /* In protobuf a name is a string like any other. */
@@ -109,7 +108,7 @@ cpromi_naming_set(struct naming *n, const struct family_view *v, const struct fo
 	n->type = !n->openmetrics ? plain_type(v->type)
 		  : v->clashes    ? type_despite_clash(v->type)
 				  : v->type;
-	n->shows_created = shows_created(n, v->clashes);
+	n->shows_created = shows_created(n);
 	if (v->type == CPROM_TYPE_INFO)
 		end_with(n, "_info");
 	else if (n->openmetrics && n->type == CPROM_TYPE_COUNTER)

@@ -76,7 +76,7 @@ spell(struct list *l, cprom_type type, const char *name, bool openmetrics)
 	if (type == CPROM_TYPE_GAUGE_HISTOGRAM) {
 		add(l, name, n, "_gsum");
 		add(l, name, n, "_gcount");
-	} else if (openmetrics && (type == CPROM_TYPE_HISTOGRAM || type == CPROM_TYPE_SUMMARY)) {
+	} else if (type == CPROM_TYPE_HISTOGRAM || type == CPROM_TYPE_SUMMARY) {
 		add(l, name, n, "_created");
 	}
 }

@@ -3,6 +3,7 @@
  * Tests of openmetrics: pages byte for byte. That parsers take them is shown by page_judges.sh.
  */
 #include <cprom.h>
+#include <errno.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -149,6 +150,15 @@ emit_times(cprom_sink *out, void *arg)
 							       : ms == 10000 ? "10000"
 									     : "100000"));
 	cprom_sink_sample(out, 1, .timestamp_ms = 1754006400125);
+}
+
+static void
+what_a_histogram_may_show_cannot_be_registered_beside_it(void **state)
+{
+	(void)state;
+	cprom_histogram_new("h", "H.", .registry = registry);
+	assert_null(cprom_gauge_new("h_created", "G.", .registry = registry));
+	assert_int_equal(errno, EEXIST);
 }
 
 static void
@@ -464,6 +474,7 @@ main(void)
 		TEST(a_counter_whose_short_name_is_taken_is_unknown),
 		TEST(exemplars_stand_on_counters_and_buckets),
 		TEST(no_exemplar_stands_where_it_is_not_allowed),
+		TEST(what_a_histogram_may_show_cannot_be_registered_beside_it),
 		TEST(times_are_in_seconds),
 		TEST(infos_have_no_times),
 		TEST(no_quantile_is_below_zero_wherever_it_stands),

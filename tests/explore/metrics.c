@@ -726,7 +726,7 @@ check_other(void)
 	EXPECT(IS(page_value(page, "y"), 0) && strstr(page, "x{") == NULL);
 	EXPECT(load_relaxed(&r->family_count) == 1 && load_relaxed(&r->series) == 1);
 	parent = cprom_counter_new("x", "h", .labels = CPROM_LABELS("l"), .registry = r);
-	EXPECT(cprom_counter_new("z", "h", .registry = r) != parent);
+	EXPECT(cprom_counter_new("z", "h", .labels = CPROM_LABELS("l"), .registry = r) != parent);
 	close_registry();
 }
 
