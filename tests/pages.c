@@ -377,7 +377,8 @@ put_states(const char *name, cprom_strings labels, unsigned on, int64_t timestam
 {
 	const char *items[16] = {NULL};
 
-	memcpy(items, labels.items, labels.count * sizeof(items[0]));
+	for (size_t i = 0; i < labels.count; i++)
+		items[i] = labels.items[i];
 	items[labels.count] = name;
 	for (size_t i = 0; i < array_len(state_names); i++) {
 		items[labels.count + 1] = state_names[i];
