@@ -48,6 +48,12 @@ skip()
 	exit 77
 }
 
+# no_threads_inside: what runs one thread alone ends here under ThreadSanitizer.
+no_threads_inside()
+{
+	test "$SANITIZER" != thread || finish "nothing to do: there is one thread"
+}
+
 # need PROGRAM…: skips the test if one is not there.
 need()
 {

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # formats: random registries say the same in every format, each read by a parser of its own; FORMATS=10000 for more.
 . "${0%/*}/common.sh"
+no_threads_inside
 need "$PYTHON3" protoc
 "$PYTHON3" -c 'import prometheus_client, google.protobuf' 2>/dev/null ||
 	skip "no prometheus_client or protobuf for $PYTHON3"

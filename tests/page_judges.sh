@@ -3,6 +3,7 @@
 # page_judges: promtool and prometheus_client read every page that tests/pages prints, as text and as
 # OpenMetrics, in a comma locale too.
 . "${0%/*}/common.sh"
+no_threads_inside
 need "$PROMTOOL" "$PYTHON3"
 "$PYTHON3" -c 'import prometheus_client' 2>/dev/null || skip "no prometheus_client for $PYTHON3"
 scratch

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # protobuf_judges: protoc decodes every page that tests/pages prints, and finds in it what the text page has.
 . "${0%/*}/common.sh"
+no_threads_inside
 need "$PYTHON3" protoc
 "$PYTHON3" -c 'import prometheus_client' 2>/dev/null || skip "no prometheus_client for $PYTHON3"
 scratch

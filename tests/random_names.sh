@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # random_names: an independent reader, and promtool, read pages of random names in every escaping scheme.
 . "${0%/*}/common.sh"
+no_threads_inside
 need "$PYTHON3" "$PROMTOOL"
 scratch
 
