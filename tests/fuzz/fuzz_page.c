@@ -38,6 +38,7 @@ struct series {
 	size_t label_count;
 	double numbers[MOST_NUMBERS]; /* of a sample of a collector */
 	size_t number_count;
+	long long time_ms;            /* of a sample of a collector; 0: none */
 	double value, sum, magnitude; /* magnitude: of what was added up */
 	uint64_t count, buckets[BOUNDS + 1];
 };
@@ -169,6 +170,14 @@ series_of(struct family *f, cprom_metric *m)
 	return &f->series[f->series_count++];
 }
 
+static long long
+first_as_time(const struct series *s)
+{
+	double v = s->number_count > 0 ? fabs(s->numbers[0]) : 0;
+
+	return isnan(v) ? 0 : v < 0x1p50 ? (long long)v : 1;
+}
+
 /* The values stand in labels at 1, 3, … */
 static void
 add_series(struct family *f, const char **labels, const char *numbers)
@@ -189,6 +198,7 @@ add_series(struct family *f, const char **labels, const char *numbers)
 	memcpy(s->labels, labels, 2 * f->label_count * sizeof(*labels));
 	s->label_count = f->label_count;
 	s->number_count = read_numbers(numbers, s->numbers);
+	s->time_ms = f->timed && f->collected ? first_as_time(s) : 0;
 	if (f->collected || f->type == 'i')
 		return;
 	if (f->type == 't') {
@@ -283,21 +293,13 @@ emit_histogram(cprom_sink *out, cprom_sample *sample, struct family *f, struct s
 	return cprom_sink_add(out, sample);
 }
 
-static long long
-time_of(const struct family *f, const struct series *s)
-{
-	double v = f->timed && f->collected && s->number_count > 0 ? fabs(s->numbers[0]) : 0;
-
-	return isnan(v) ? 0 : v < 0x1p50 ? (long long)v : 1;
-}
-
 static int
 emit(cprom_sink *out, struct family *f, struct series *s)
 {
 	cprom_sample sample = {
 		.size = sizeof(sample),
 		.labels = {s->labels, 2 * s->label_count},
-		.timestamp_ms = time_of(f, s),
+		.timestamp_ms = s->time_ms,
 	};
 	const char *states[MOST_LABELS];
 
@@ -482,7 +484,7 @@ expect_many(enum kind kind, const char *name, const struct family *f, const stru
 {
 	bool gauge = kind == OPENMETRICS && f->type == 'G';
 	static const double quantiles[MOST_NUMBERS] = {0, 0.25, 0.5, 0.75, 0.99, 1};
-	long long t = time_of(f, s);
+	long long t = s->time_ms;
 	uint64_t total = 0;
 
 	for (size_t i = 0; f->type != 's' && i <= BOUNDS; i++) {
@@ -491,7 +493,7 @@ expect_many(enum kind kind, const char *name, const struct family *f, const stru
 		       (double)total, 0, t);
 	}
 	for (size_t i = 0; f->type == 's' && f->collected && i < s->number_count; i++)
-		if (kind != OPENMETRICS || s->numbers[i] >= 0)
+		if (kind != OPENMETRICS || !(s->numbers[i] < 0)) /* NaN may stand */
 			expect(name, "", s, "quantile", quantiles[i], s->numbers[i], 0, t);
 	if (kind == OPENMETRICS && !shows_sum(f, s))
 		return;
@@ -506,7 +508,7 @@ expect_states(const char *name, const struct family *f, const struct series *s)
 	for (size_t i = 0; i < f->label_count; i++) {
 		struct label l = {f->name, (char *)s->labels[2 * i + 1]};
 
-		add_item(&expected, name, "", &l, 1, (size_t)s->value == i, 0, time_of(f, s));
+		add_item(&expected, name, "", &l, 1, (size_t)s->value == i, 0, s->time_ms);
 	}
 }
 
@@ -522,6 +524,7 @@ static void
 expect_series(enum kind kind, const struct family *f, const struct series *s)
 {
 	const char *suffix = f->type == 'i' ? "_info" : "";
+	bool timeless = f->type == 'i' && kind == OPENMETRICS;
 
 	if (kind == OPENMETRICS && f->type == 'c')
 		suffix = "_total";
@@ -532,7 +535,7 @@ expect_series(enum kind kind, const struct family *f, const struct series *s)
 	else
 		expect(f->name, ends_with(f->name, suffix) ? "" : suffix, s, NULL, 0,
 		       f->type == 'i' ? 1 : s->value, f->collected ? 0 : s->magnitude * 1e-14,
-		       time_of(f, s));
+		       timeless ? 0 : s->time_ms);
 }
 
 static void
