@@ -8,6 +8,7 @@
 #include "bench.h"
 #include "rendered.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define OPENMETRICS "application/openmetrics-text;version=1.0.0"
@@ -66,27 +67,32 @@ scrape_formatted(struct bench_thread *t)
 	return rendered[f->rendered].lines;
 }
 
+static void
+print_size(const char *what, double bytes)
+{
+	char name[128];
+	const struct bench_case c = {name, BENCH_CPROM, 1, NULL, NULL, NULL};
+
+	snprintf(name, sizeof(name), "size of a %s", what);
+	bench_row("render", &c, bench_first(), bytes, "B");
+}
+
 /* Of those that were made. */
 static void
-print_bytes(void)
+print_sizes(void)
 {
 	for (size_t i = 0; i < FORMATTED_COUNT; i++) {
 		const struct rendered *s = &rendered[formatted[i].rendered];
-		const struct bench_case c = {formatted[i].what, BENCH_CPROM, 1, NULL, NULL, NULL};
 
 		if (s->registry != NULL)
-			bench_row("render", &c, bench_first(),
-				  (double)read_page(s->registry, formatted[i].accept) /
-					  (double)s->lines,
-				  "B");
+			print_size(formatted[i].what,
+				   (double)read_page(s->registry, formatted[i].accept) /
+					   (double)s->lines);
 	}
-	for (size_t i = 0; i < RENDERED_COUNT; i++) {
-		const struct bench_case c = {rendered[i].what, BENCH_CPROM, 1, NULL, NULL, NULL};
-
+	for (size_t i = 0; i < RENDERED_COUNT; i++)
 		if (rendered[i].registry != NULL)
-			bench_row("render", &c, bench_first(),
-				  (double)rendered[i].bytes / (double)rendered[i].lines, "B");
-	}
+			print_size(rendered[i].what,
+				   (double)rendered[i].bytes / (double)rendered[i].lines);
 }
 
 static uint64_t
@@ -121,6 +127,6 @@ main(int argc, char **argv)
 			cases[n++] = (struct bench_case){formatted[i].what, BENCH_CPROM,   1,
 							 scrape_formatted,  &formatted[i], NULL};
 	status = bench_run(argc, argv, "render", cases, n);
-	print_bytes();
+	print_sizes();
 	return status;
 }
