@@ -535,3 +535,17 @@ cpromi_protobuf_metrics(char *room, char *end, const struct naming *n, const str
 	}
 	return p;
 }
+
+char *
+cpromi_protobuf_spell(struct buffer *b, const struct naming *n, const struct samples *s,
+		      size_t *size)
+{
+	size_t bound = cpromi_protobuf_bound(s);
+	char *room = cpromi_buffer_room(b, bound), *p;
+
+	if (room == NULL)
+		return NULL;
+	p = cpromi_protobuf_metrics(room, room + bound, n, s);
+	*size = (size_t)(room + bound - p);
+	return p;
+}

@@ -44,4 +44,11 @@ size_t cpromi_protobuf_bound(const struct samples *s);
 char *cpromi_protobuf_metrics(char *room, char *end, const struct naming *n,
 			      const struct samples *s);
 
+/*
+ * The same in the room behind what b holds, which stays as long as it is: where they begin, and
+ * *size; NULL without memory.
+ */
+char *cpromi_protobuf_spell(struct buffer *b, const struct naming *n, const struct samples *s,
+			    size_t *size);
+
 #endif

@@ -116,6 +116,21 @@ exemplars_of(const struct series *s)
 	return cpromi_exemplar_any(s) ? s : NULL;
 }
 
+/* What does not depend on the type. */
+static void
+begin(struct samples *r, const struct series *s, const double *values, size_t count)
+{
+	*r = (struct samples){
+		.type = s->handle.type,
+		.count = count,
+		.values = values,
+		.bounds = s->handle.chunk->shape->bounds,
+		.labels = s->text->bytes,
+		.labels_length = s->text->length,
+		.exemplars = exemplars_of(s),
+	};
+}
+
 void
 cpromi_samples_read(struct samples *r, const struct series *s, bool canonical, void *memory,
 		    size_t max)
@@ -125,16 +140,8 @@ cpromi_samples_read(struct samples *r, const struct series *s, bool canonical, v
 	double *out = memory;
 	void *rest = out + max;
 
-	*r = (struct samples){
-		.type = h->type,
-		.count = max,
-		.values = out,
-		.bounds = shape->bounds,
-		.extras = canonical ? shape->canonical : shape->texts,
-		.labels = s->text->bytes,
-		.labels_length = s->text->length,
-		.exemplars = exemplars_of(s),
-	};
+	begin(r, s, out, max);
+	r->extras = canonical ? shape->canonical : shape->texts;
 	if (cpromi_family_of_series(s)->registry->created && has_beginning(h->type))
 		r->created_ms = h->kind == HANDLE_NATIVE
 					? (int64_t)(cpromi_record_of(h)->created * 1e3)
@@ -178,15 +185,7 @@ cpromi_samples_read_native(struct samples *r, struct native_view *v, const struc
 	out[shape->count] = (double)v->count;
 	out[shape->count + 1] = v->sum;
 	out[shape->count + 2] = (double)v->count;
-	*r = (struct samples){
-		.type = h->type,
-		.count = max,
-		.told_apart = shape->count + 1,
-		.values = out,
-		.bounds = shape->bounds,
-		.labels = s->text->bytes,
-		.labels_length = s->text->length,
-		.exemplars = exemplars_of(s),
-		.native = v,
-	};
+	begin(r, s, out, max);
+	r->told_apart = shape->count + 1;
+	r->native = v;
 }

@@ -76,7 +76,7 @@ struct cprom_scrape {
 	struct format format;
 	bool escapes;         /* names have to be escaped, and may collide then */
 	bool respells;        /* so do the label names of the family at hand */
-	struct naming naming; /* of the family at hand, once its head is shown, or measured */
+	struct naming naming; /* of the family at hand, unless it is a collector */
 	struct message message;
 	uint64_t birth_limit;  /* what was born later is left out */
 	struct family *family; /* the one at hand, or the last one; a hint between reads */
@@ -178,10 +178,8 @@ static bool
 show_head(cprom_scrape *s, struct target *t)
 {
 	struct family_view v = cpromi_family_view(s->family);
-	char *p;
+	char *p = place_for(s, t, cpromi_text_head_bound(&s->naming, &v));
 
-	cpromi_naming_set(&s->naming, &v, &s->format);
-	p = place_for(s, t, cpromi_text_head_bound(&s->naming, &v));
 	if (p == NULL || !note_family(s, s->family))
 		return false;
 	advance_to(s, t, p, cpromi_openmetrics_or_text_head(p, &s->naming, &v));
@@ -223,14 +221,6 @@ static bool
 is_shown(const cprom_scrape *s)
 {
 	return s->message.phase != MESSAGE_MEASURED || s->message.again;
-}
-
-static void
-name_messages(cprom_scrape *s)
-{
-	struct family_view v = cpromi_family_view(s->family);
-
-	cpromi_naming_set(&s->naming, &v, &s->format);
 }
 
 /* One for the series from the place at hand on. */
@@ -329,15 +319,13 @@ static NOINLINE enum step
 show_metrics(cprom_scrape *s, struct target *t, const struct samples *r)
 {
 	struct message *m = &s->message;
-	size_t bound = cpromi_protobuf_bound(r), size;
-	char *room, *p;
+	size_t size;
+	char *p;
 
 	m->metrics.length = 0;
-	room = cpromi_buffer_room(&m->metrics, bound);
-	if (room == NULL)
+	p = cpromi_protobuf_spell(&m->metrics, &s->naming, r, &size);
+	if (p == NULL)
 		return STEP_NO_MEMORY;
-	p = cpromi_protobuf_metrics(room, room + bound, &s->naming, r);
-	size = (size_t)(room + bound - p);
 	if (m->phase == MESSAGE_MEASURED)
 		return add_to_measured(m, p, size);
 	if (m->phase == MESSAGE_WRITTEN && (size == m->left || size + 2 <= m->left)) /* B4 */
@@ -513,22 +501,28 @@ note_labels(cprom_scrape *s, const struct family *f)
 static COLD enum shown
 note_escaped(cprom_scrape *s, const struct family *f)
 {
-	struct family_view v = cpromi_family_view(f);
 	enum shown shown = note_labels(s, f);
 
-	if (shown == SHOWN_NEW) {
-		cpromi_naming_set(&s->naming, &v, &s->format);
+	if (shown == SHOWN_NEW)
 		shown = cpromi_shown_note(&s->shown, &s->naming);
-	}
 	if (shown == SHOWN_BEFORE)
 		cpromi_registry_count(s->registry, SELF_NAMES_COLLIDED);
 	return shown;
+}
+
+static void
+name_family(cprom_scrape *s)
+{
+	struct family_view v = cpromi_family_view(s->family);
+
+	cpromi_naming_set(&s->naming, &v, &s->format);
 }
 
 static enum step
 next_family(cprom_scrape *s)
 {
 	struct family *f = cpromi_family_after(s->registry, s->family, s->ticket, s->birth_limit);
+	enum shown shown;
 
 	if (f == NULL)
 		return STEP_END;
@@ -537,16 +531,14 @@ next_family(cprom_scrape *s)
 	s->place = 0;
 	s->head_shown = false;
 	s->respells = s->escapes && !f->def->legal_labels;
-	if (f->collect == NULL && !cpromi_selection_has(&s->only, f->def->name))
-		return STEP_WENT_ON;
-	if (UNLIKELY(s->escapes) && f->collect == NULL) {
-		enum shown shown = note_escaped(s, f);
-
+	if (f->collect == NULL) {
+		if (!cpromi_selection_has(&s->only, f->def->name))
+			return STEP_WENT_ON;
+		name_family(s);
+		shown = UNLIKELY(s->escapes) ? note_escaped(s, f) : SHOWN_NEW;
 		if (shown != SHOWN_NEW)
 			return shown == SHOWN_BEFORE ? STEP_WENT_ON : STEP_NO_MEMORY;
 	}
-	if (s->format.kind == FORMAT_PROTOBUF && f->collect == NULL)
-		name_messages(s);
 	if (f->collect != NULL || f->callback != NULL)
 		return cpromi_family_is_callable(f) && cpromi_family_use(f, s->seat)
 			       ? STEP_USER_CODE

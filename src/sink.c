@@ -588,15 +588,14 @@ read_sample(cprom_sink *out, const cprom_sample *s, struct samples *r)
 static void
 show_metrics(cprom_sink *out, const struct samples *r)
 {
-	size_t bound = cpromi_protobuf_bound(r), size;
-	char *room = cpromi_buffer_room(out->spool, bound), *p;
+	struct buffer *b = out->spool;
+	size_t size;
+	char *p = cpromi_protobuf_spell(b, &out->naming, r, &size);
 
-	if (room == NULL)
+	if (p == NULL)
 		return;
-	p = cpromi_protobuf_metrics(room, room + bound, &out->naming, r);
-	size = (size_t)(room + bound - p);
-	memmove(room, p, size);
-	out->spool->length += size;
+	memmove(b->bytes + b->length, p, size);
+	b->length += size;
 }
 
 static void

@@ -65,9 +65,9 @@ put_name(char *p, const struct text_line *l, bool labels)
 static inline char *
 put_front(char *p, const struct text_line *l, bool extra)
 {
+	p = put_name(p, l, l->labels_length > 0 || extra);
 	if (l->labels_length == 0)
-		return put_name(p, l, extra);
-	p = put_name(p, l, true);
+		return p;
 	p = cpromi_put(p, l->labels, l->labels_length);
 	*p = ',';
 	return p + extra;
