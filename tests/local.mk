@@ -118,6 +118,7 @@ test_helpers = \
 	tests/expect.h \
 	tests/gen_crc32_table.py \
 	tests/gen_number_table.py \
+	tests/guard_page.h \
 	tests/heap.h \
 	tests/long_run.h \
 	tests/metrics.proto \
