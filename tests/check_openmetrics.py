@@ -16,7 +16,8 @@ import io
 import re
 import sys
 
-from check_page import Wrong, check, go_text, labels_of, number_of, read_text, same, text_of, TOLERANCE, within
+from check_page import (TOLERANCE, Wrong, check, go_text, judge, labels_of, number_of, same, text_of,
+                        verdict, within)
 
 try:
     from prometheus_client.openmetrics.parser import text_fd_to_metric_families
@@ -223,25 +224,9 @@ def check_against_book(book, parsed):
 
 
 def main(arguments):
-    try:
-        if len(arguments) > 1 and arguments[0] == "--sound":
-            for path in arguments[1:]:
-                check_sound(read_text(path))
-        elif len(arguments) == 2:
-            parsed = check_sound(read_text(arguments[0]))
-            with open(arguments[1], encoding="ascii") as book:
-                lines = book.read().splitlines()
-            if lines != ["*"]:
-                check_against_book(lines, parsed)
-            print("ok: %d families, %d samples" % (len(parsed), sum(len(m.samples) for m in parsed)))
-        else:
-            print(__doc__)
-            return 2
-    except Wrong as wrong:
-        print("FAIL: %s" % wrong)
-        return 1
-    return 0
+    return judge(arguments, __doc__, check_sound, check_against_book,
+                 lambda parsed: (len(parsed), sum(len(m.samples) for m in parsed)))
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(verdict(main, sys.argv[1:]))

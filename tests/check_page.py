@@ -335,28 +335,41 @@ def read_text(path):
         return page.read()
 
 
-def main(arguments):
+def verdict(work, *arguments):
+    """The status of a judge: 1 if the work finds a page wrong, which is said."""
     try:
-        if len(arguments) > 2 and arguments[0] == "--series":
-            check_series(arguments[1], arguments[2:])
-        elif len(arguments) > 1 and arguments[0] == "--sound":
-            for path in arguments[1:]:
-                check_sound(read_text(path))
-        elif len(arguments) == 2:
-            families, parsed = check_sound(read_text(arguments[0]))
-            with open(arguments[1], encoding="ascii") as book:
-                lines = book.read().splitlines()
-            if lines != ["*"]:
-                check_against_book(lines, families, parsed)
-            print("ok: %d families, %d samples" % (len(families), sum(map(len, parsed))))
-        else:
-            print(__doc__)
-            return 2
+        return work(*arguments)
     except Wrong as wrong:
         print("FAIL: %s" % wrong)
         return 1
+
+
+def judge(arguments, usage, sound, against_book, counts):
+    """The commands that judges have in common; counts: families and samples of what sound() gave."""
+    if len(arguments) > 1 and arguments[0] == "--sound":
+        for path in arguments[1:]:
+            sound(read_text(path))
+    elif len(arguments) == 2:
+        parsed = sound(read_text(arguments[0]))
+        with open(arguments[1], encoding="ascii") as book:
+            lines = book.read().splitlines()
+        if lines != ["*"]:
+            against_book(lines, parsed)
+        print("ok: %d families, %d samples" % counts(parsed))
+    else:
+        print(usage)
+        return 2
     return 0
 
 
+def main(arguments):
+    if len(arguments) > 2 and arguments[0] == "--series":
+        check_series(arguments[1], arguments[2:])
+        return 0
+    return judge(arguments, __doc__, check_sound,
+                 lambda lines, page: check_against_book(lines, *page),
+                 lambda page: (len(page[0]), sum(map(len, page[1]))))
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(verdict(main, sys.argv[1:]))
