@@ -2,9 +2,11 @@
 # tests/local.mk: what `make check` runs.
 #
 # A new unit test tests/test_NAME.c is one line in unit_tests, a new script one
-# line in house_tests (the source text) or e2e_tests (the built whole).
-# `make check-unit`, `check-house` and `check-e2e` run one kind, check-run what
-# runs the library.
+# line in house_tests (the source text), e2e_tests (the built whole, with the
+# sanitizers too) or around_tests (what stands around the library: examples,
+# installation, other servers; in one build alone).
+# `make check-unit`, `check-house`, `check-e2e` and `check-around` run one kind,
+# check-run what runs the library.
 unit_tests = \
 	tests/test_access \
 	tests/test_activation \
@@ -102,6 +104,8 @@ e2e_tests = \
 	tests/scrape_memory.sh \
 	tests/stress.sh
 
+around_tests =
+
 # Compiles the core for itself; see explore/local.mk.
 explore_tests = tests/explore.sh
 
@@ -171,7 +175,7 @@ tests_scrape_memory_LDFLAGS = $(heap_ldflags)
 EXTRA_PROGRAMS = tests/sweep_number
 CLEANFILES += tests/sweep_number
 
-TESTS = $(plain_tests) $(house_tests) $(e2e_tests) $(explore_tests)
+TESTS = $(plain_tests) $(house_tests) $(e2e_tests) $(around_tests) $(explore_tests)
 
 # No test runs longer than this many seconds. TEST_WRAPPER is for the caller.
 TEST_TIMEOUT = 600
@@ -208,6 +212,9 @@ check-house:
 check-e2e:
 	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(e2e_tests)'
 
+check-around:
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(around_tests)'
+
 # prefork: SECONDS, then lanes. Half an hour in all.
 check-long: check tests/sweep_number
 	./tests/sweep_number 300
@@ -222,6 +229,6 @@ lint:
 	cd $(srcdir) && $(CLANG_FORMAT) --dry-run -Werror src/*.[ch] tests/*.[ch] tests/explore/*.[ch] \
 		tests/fuzz/*.c tests/bench/*.[ch] tests/bench/*.cc tests/bench/peers/*.cc
 
-.PHONY: check-unit check-run check-house check-e2e check-long lint
+.PHONY: check-unit check-run check-house check-e2e check-around check-long lint
 
-EXTRA_DIST += $(house_tests) $(e2e_tests) $(explore_tests) $(test_helpers)
+EXTRA_DIST += $(house_tests) $(e2e_tests) $(around_tests) $(explore_tests) $(test_helpers)
