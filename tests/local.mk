@@ -118,6 +118,7 @@ test_helpers = \
 	tests/check_protobuf.py \
 	tests/common.sh \
 	tests/compare_jobs.py \
+	tests/daemons.sh \
 	tests/decode_values.h \
 	tests/expect.h \
 	tests/gen_crc32_table.py \

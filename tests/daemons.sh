@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: MIT
+# daemons: what scripts share that run servers, ours and others'; sourced behind common.sh.
+# They end with the test; if it fails, the last that each said is shown.
+PATH=$PATH:/usr/sbin:/sbin
+: "${NGINX:=nginx}"
+scratch
+
+pids=
+end_daemons()
+{
+	status=$?
+	for pid in $pids; do
+		kill "$pid" 2>/dev/null
+	done
+	wait 2>/dev/null
+	test "$status" -eq 0 || tail -n 30 "$tmp"/*.log
+	rm -rf "$tmp"
+}
+trap end_daemons EXIT
+
+# start NAME COMMAND…: in the background; the port that it prints goes to $port.
+start()
+{
+	log=$tmp/$1.log
+	shift
+	"$@" >"$log" 2>&1 &
+	pids="$pids $!"
+	wait_for_line "$log" 's/^port \([0-9]*\)$/\1/p' || die "$* does not say its port"
+	port=$line
+}
+
+# start_at PORT NAME COMMAND…: the same of a server that is told its port, and listens on loopback.
+start_at()
+{
+	port=$1
+	log=$tmp/$2.log
+	shift 2
+	"$@" >"$log" 2>&1 &
+	pids="$pids $!"
+	for _ in $(seq 100); do
+		"$CURL" -s -m 5 -o "$tmp/nothing" "http://127.0.0.1:$port/"
+		test $? -eq 7 || return 0
+		kill -0 "$!" 2>/dev/null || break
+		sleep 0.1
+	done
+	die "$* does not listen"
+}
+
+# free_ports NAME…: in each variable, a port of loopback that nobody has.
+free_ports()
+{
+	numbers=$("$PYTHON3" -c 'import socket, sys
+held = [socket.create_server(("127.0.0.1", 0)) for _ in sys.argv[1:]]
+print(*("%s=%d" % (name, s.getsockname()[1]) for name, s in zip(sys.argv[1:], held)))' "$@") || die "no ports"
+	eval "$numbers"
+}
+
+# start_nginx PORT: one that has these servers, of standard input, and needs nothing of the system's own.
+start_nginx()
+{
+	{
+		cat <<-END
+			daemon off;
+			user root;
+			pid $tmp/nginx.pid;
+			error_log stderr;
+			events {}
+			http {
+			access_log off;
+		END
+		for kind in client_body proxy fastcgi uwsgi scgi; do
+			echo "${kind}_temp_path $tmp/$kind;"
+		done
+		cat
+		echo "}"
+	} >"$tmp/nginx.conf"
+	start_at "$1" nginx "$NGINX" -e stderr -c "$tmp/nginx.conf"
+}
+
+# start_prometheus OPTION…: by $tmp/prometheus.yml, the start of its URLs in $prometheus.
+start_prometheus()
+{
+	"$PROMTOOL" check config "$tmp/prometheus.yml" >"$tmp/config.log" || die "$(cat "$tmp/config.log")"
+	"$PROMETHEUS" --config.file="$tmp/prometheus.yml" --storage.tsdb.path="$tmp/data" "$@" \
+		--web.listen-address=127.0.0.1:0 >"$tmp/prometheus.log" 2>&1 &
+	pids="$pids $!"
+	wait_for_line "$tmp/prometheus.log" 's/.*msg="Listening on" address=\([0-9.:]*\).*/\1/p' ||
+		die "Prometheus does not say its port"
+	prometheus=http://$line
+}
+
+# want EXPRESSION LOW HIGH [SECONDS]: what PromQL answers.
+want()
+{
+	"$PYTHON3" "$top_srcdir/tests/promql.py" "$prometheus" "$@" || complain "$1"
+}
+
+# answer STATUS ARGUMENT…: what curl is told with these; the heads go to $tmp/head, the body to $tmp/body.
+answer()
+{
+	status=$1
+	shift
+	rm -f "$tmp/head" "$tmp/body"
+	got=$("$CURL" -sS -g -m 20 -D "$tmp/head" -o "$tmp/body" -w '%{http_code}' "$@" 2>"$tmp/error")
+	test "$got" = "$status" || {
+		complain "$got, not $status: curl $(printf '%.200s' "$*")"
+		cat "$tmp/error"
+	}
+}
+
+# head_has PATTERN…: lines of the last answer's heads match, in any case of letters.
+head_has()
+{
+	for pattern; do
+		grep -qi -e "^$pattern" "$tmp/head" || {
+			complain "no line like: $pattern"
+			sed 's/^/    /' "$tmp/head"
+		}
+	done
+}
+
+# body_is FILE: that of the last answer.
+body_is()
+{
+	cmp "$tmp/body" "$1" || complain "another body than $1: $(head -c 200 "$tmp/body")"
+}
