@@ -104,7 +104,8 @@ e2e_tests = \
 	tests/scrape_memory.sh \
 	tests/stress.sh
 
-around_tests =
+around_tests = \
+	tests/e2e_http.sh
 
 # Compiles the core for itself; see explore/local.mk.
 explore_tests = tests/explore.sh
@@ -136,6 +137,7 @@ test_helpers = \
 helper_programs = \
 	tests/churn \
 	tests/format_daemon \
+	tests/http_daemon \
 	tests/pages \
 	tests/prefork \
 	tests/random_names \
