@@ -119,7 +119,7 @@ house_sources()
 		done
 		find include src tests man examples bench -type f \( -name '*.[ch]' -o -name '*.cc' \
 			-o -name '*.go' -o -name '*.rs' -o -name '*.sh' -o -name '*.py' -o -name '*.mk' -o -name '*.[1-9]' \
-			-o -name '*.yml' \) 2>/dev/null | sort
+			-o -name '*.yml' -o -name '*.conf' \) 2>/dev/null | sort
 	)
 }
 

@@ -105,7 +105,8 @@ e2e_tests = \
 	tests/stress.sh
 
 around_tests = \
-	tests/e2e_http.sh
+	tests/e2e_http.sh \
+	tests/e2e_tls.sh
 
 # Compiles the core for itself; see explore/local.mk.
 explore_tests = tests/explore.sh
