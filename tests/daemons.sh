@@ -46,7 +46,8 @@ start_at()
 	die "$* does not listen"
 }
 
-# free_ports NAME…: in each variable, a port of loopback that nobody has.
+# free_ports NAME…: in each variable, a port of loopback that nobody has, nor soon takes: Linux gives
+# odd ones to bind(), and even ones to connect() while there are any.
 free_ports()
 {
 	numbers=$("$PYTHON3" -c 'import socket, sys
@@ -117,6 +118,12 @@ head_has()
 			sed 's/^/    /' "$tmp/head"
 		}
 	done
+}
+
+# head_lacks PATTERN: no line of them does.
+head_lacks()
+{
+	grep -i -e "^$1" "$tmp/head" && complain "a line like: $1"
 }
 
 # body_is FILE: that of the last answer.
