@@ -5,19 +5,6 @@
 need "$CURL" "$PROMETHEUS" "$PROMTOOL" "$PYTHON3"
 scratch
 
-pids=
-clean_up()
-{
-	status=$?
-	for pid in $pids; do
-		kill "$pid" 2>/dev/null
-	done
-	wait 2>/dev/null
-	test "$status" -eq 0 || tail -n 30 "$tmp"/*.log
-	rm -rf "$tmp"
-}
-trap clean_up EXIT
-
 # start NAME COMMAND…: in the background; the port that it prints goes to $port.
 start()
 {
@@ -39,24 +26,6 @@ start_proxy()
 	END
 }
 
-start_prometheus()
-{
-	"$PROMTOOL" check config "$tmp/prometheus.yml" >"$tmp/config.log" || die "$(cat "$tmp/config.log")"
-	"$PROMETHEUS" --config.file="$tmp/prometheus.yml" --storage.tsdb.path="$tmp/data" \
-		--enable-feature=native-histograms,exemplar-storage \
-		--web.listen-address=127.0.0.1:0 >"$tmp/prometheus.log" 2>&1 &
-	pids="$pids $!"
-	wait_for_line "$tmp/prometheus.log" 's/.*msg="Listening on" address=\([0-9.:]*\).*/\1/p' ||
-		die "Prometheus does not say its port"
-	prometheus=http://$line
-}
-
-# want EXPRESSION LOW HIGH [SECONDS]: what PromQL answers.
-want()
-{
-	"$PYTHON3" "$top_srcdir/tests/promql.py" "$prometheus" "$@" || complain "$1"
-}
-
 # read_as JOB TYPE: the job's pages were of that type, and compressed.
 read_as()
 {
@@ -76,7 +45,7 @@ print(*sorted({e["labels"]["trace_id"] for s in json.load(sys.stdin)["data"] for
 
 mkfifo "$tmp/input"
 "$top_builddir/tests/format_daemon" <"$tmp/input" >"$tmp/daemon.log" 2>&1 &
-pids=$!
+pids="$pids $!"
 exec 3>"$tmp/input"
 wait_for_line "$tmp/daemon.log" 's/^port \([0-9]*\)$/\1/p' || die "the daemon does not say its port"
 daemon=http://127.0.0.1:$line
@@ -88,7 +57,7 @@ END
 start_proxy text 'text/plain;version=0.0.4'
 start_proxy openmetrics 'application/openmetrics-text;version=1.0.0'
 start_proxy protobuf ''
-start_prometheus
+start_prometheus "$tmp/prometheus.yml" --enable-feature=native-histograms,exemplar-storage
 for job in text openmetrics protobuf; do
 	want "up{job=\"$job\"}" 1 1 20
 	want "count_over_time(up{job=\"$job\"}[1m])" 2 100 20

@@ -9,39 +9,6 @@ visits=160    # of /treecounter, with a pause of 50 ms after each: about 15 s
 strays_every=4 # visits, one request for a page that is not there
 window=10     # seconds before the end over which rates are taken
 
-app_pid=
-prometheus_pid=
-clean_up()
-{
-	status=$?
-	test -z "$prometheus_pid" || kill "$prometheus_pid" 2>/dev/null
-	test -z "$app_pid" || kill "$app_pid" 2>/dev/null
-	wait 2>/dev/null
-	if test "$status" -ne 0; then
-		tail -n 50 "$tmp"/*.log
-	fi
-	rm -rf "$tmp"
-}
-trap clean_up EXIT
-
-start_prometheus()
-{
-	sed "s|127\.0\.0\.1:8001|${app#http://}|" "$top_srcdir/examples/prometheus.yml" >"$tmp/prometheus.yml"
-	"$PROMTOOL" check config "$tmp/prometheus.yml" || die "examples/prometheus.yml"
-	"$PROMETHEUS" --config.file="$tmp/prometheus.yml" --storage.tsdb.path="$tmp/data" \
-		--web.listen-address=127.0.0.1:0 >"$tmp/prometheus.log" 2>&1 &
-	prometheus_pid=$!
-	wait_for_line "$tmp/prometheus.log" 's/.*msg="Listening on" address=\([0-9.:]*\).*/\1/p' ||
-		die "Prometheus does not say its port"
-	prometheus=http://$line
-}
-
-# want EXPRESSION LOW HIGH [SECONDS]: what PromQL answers.
-want()
-{
-	"$PYTHON3" "$top_srcdir/tests/promql.py" "$prometheus" "$@" || complain "$1"
-}
-
 # visit PATH: one request; its end, duration and status go to visits.log.
 visit()
 {
@@ -66,7 +33,8 @@ bucket_above()
 }
 
 start_treecounter
-start_prometheus
+sed "s|127\.0\.0\.1:8001|${app#http://}|" "$top_srcdir/examples/prometheus.yml" >"$tmp/prometheus.yml"
+start_prometheus "$tmp/prometheus.yml"
 want 'up{job="treecounter"}' 1 1 15
 
 stray=0
