@@ -147,4 +147,4 @@ libcprom_la_LDFLAGS = -pthread $(SANITIZER_FLAGS) -no-undefined -version-info 0:
 	-Wl,-z,nodelete \
 	-export-symbols $(top_srcdir)/src/cprom.sym
 EXTRA_libcprom_la_DEPENDENCIES = src/cprom.sym
-EXTRA_DIST += src/cprom.sym
+EXTRA_DIST += src/cprom.abi src/cprom.sym

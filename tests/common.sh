@@ -123,12 +123,28 @@ house_sources()
 	)
 }
 
-# scratch: a directory in $tmp that goes away with the test.
+# scratch: a directory in $tmp, and a list of processes in $pids; both go away with the test.
 scratch()
 {
 	tmp=$(mktemp -d "${TMPDIR:-/tmp}/cprom-test.XXXXXX") || die "mktemp"
-	trap 'rm -rf "$tmp"' EXIT
+	pids=
+	trap end_test EXIT
 	trap 'exit 129' HUP INT TERM
+}
+
+# end_test: what scratch promises; a test that failed shows the ends of its logs first.
+end_test()
+{
+	status=$?
+	for pid in $pids; do
+		kill "$pid" 2>/dev/null
+	done
+	wait 2>/dev/null
+	case $status in
+	0 | 77) ;;
+	*) tail -n 50 "$tmp"/*.log 2>/dev/null ;;
+	esac
+	rm -rf "$tmp"
 }
 
 # wait_for_line FILE SED: the first line that the sed expression prints within 10 s, in $line.
@@ -142,14 +158,43 @@ wait_for_line()
 	return 1
 }
 
+# start NAME COMMAND…: in the background; the port that it prints goes to $port.
+start()
+{
+	log=$tmp/$1.log
+	shift
+	"$@" >"$log" 2>&1 &
+	pids="$pids $!"
+	wait_for_line "$log" 's/^port \([0-9]*\)$/\1/p' || die "$* does not say its port"
+	port=$line
+}
+
 # start_treecounter: the example on a free port of loopback; its $app_pid and $app, the start of its URLs.
 start_treecounter()
 {
-	"$top_builddir/examples/treecounter" 127.0.0.1:0 >"$tmp/treecounter.log" 2>&1 &
+	"$top_builddir/examples/treecounter/treecounter" 127.0.0.1:0 >"$tmp/treecounter.log" 2>&1 &
 	app_pid=$!
-	wait_for_line "$tmp/treecounter.log" 's/.* on port \([0-9]*\)$/\1/p' || {
-		cat "$tmp/treecounter.log"
-		die "the example does not say its port"
-	}
+	pids="$pids $app_pid"
+	wait_for_line "$tmp/treecounter.log" 's/.* on port \([0-9]*\)$/\1/p' || die "the example does not say its port"
 	app=http://127.0.0.1:$line
+}
+
+# start_prometheus CONFIGURATION OPTION…: on a free port; $prometheus is the start of its URLs.
+start_prometheus()
+{
+	"$PROMTOOL" check config "$1" >"$tmp/config.log" || die "$(cat "$tmp/config.log")"
+	configuration=$1
+	shift
+	"$PROMETHEUS" --config.file="$configuration" --storage.tsdb.path="$tmp/data" \
+		--web.listen-address=127.0.0.1:0 "$@" >"$tmp/prometheus.log" 2>&1 &
+	pids="$pids $!"
+	wait_for_line "$tmp/prometheus.log" 's/.*msg="Listening on" address=\([0-9.:]*\).*/\1/p' ||
+		die "Prometheus does not say its port"
+	prometheus=http://$line
+}
+
+# want EXPRESSION LOW HIGH [SECONDS]: what that Prometheus answers.
+want()
+{
+	"$PYTHON3" "$top_srcdir/tests/promql.py" "$prometheus" "$@" || complain "$1"
 }

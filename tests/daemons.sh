@@ -1,35 +1,9 @@
 # SPDX-License-Identifier: MIT
-# daemons: what scripts share that run servers, ours and others'; sourced behind common.sh.
-# They end with the test; if it fails, the last that each said is shown.
+# daemons: what scripts share that put servers of others around ours and ask with curl; sourced behind common.sh.
 PATH=$PATH:/usr/sbin:/sbin
 : "${NGINX:=nginx}"
-scratch
 
-pids=
-end_daemons()
-{
-	status=$?
-	for pid in $pids; do
-		kill "$pid" 2>/dev/null
-	done
-	wait 2>/dev/null
-	test "$status" -eq 0 || tail -n 30 "$tmp"/*.log
-	rm -rf "$tmp"
-}
-trap end_daemons EXIT
-
-# start NAME COMMAND…: in the background; the port that it prints goes to $port.
-start()
-{
-	log=$tmp/$1.log
-	shift
-	"$@" >"$log" 2>&1 &
-	pids="$pids $!"
-	wait_for_line "$log" 's/^port \([0-9]*\)$/\1/p' || die "$* does not say its port"
-	port=$line
-}
-
-# start_at PORT NAME COMMAND…: the same of a server that is told its port, and listens on loopback.
+# start_at PORT NAME COMMAND…: as start, a server that is told its port, and listens on loopback.
 start_at()
 {
 	port=$1
@@ -76,24 +50,6 @@ start_nginx()
 		echo "}"
 	} >"$tmp/nginx.conf"
 	start_at "$1" nginx "$NGINX" -e stderr -c "$tmp/nginx.conf"
-}
-
-# start_prometheus OPTION…: by $tmp/prometheus.yml, the start of its URLs in $prometheus.
-start_prometheus()
-{
-	"$PROMTOOL" check config "$tmp/prometheus.yml" >"$tmp/config.log" || die "$(cat "$tmp/config.log")"
-	"$PROMETHEUS" --config.file="$tmp/prometheus.yml" --storage.tsdb.path="$tmp/data" "$@" \
-		--web.listen-address=127.0.0.1:0 >"$tmp/prometheus.log" 2>&1 &
-	pids="$pids $!"
-	wait_for_line "$tmp/prometheus.log" 's/.*msg="Listening on" address=\([0-9.:]*\).*/\1/p' ||
-		die "Prometheus does not say its port"
-	prometheus=http://$line
-}
-
-# want EXPRESSION LOW HIGH [SECONDS]: what PromQL answers.
-want()
-{
-	"$PYTHON3" "$top_srcdir/tests/promql.py" "$prometheus" "$@" || complain "$1"
 }
 
 # answer STATUS ARGUMENT…: what curl is told with these; the heads go to $tmp/head, the body to $tmp/body.

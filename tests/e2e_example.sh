@@ -4,8 +4,6 @@
 . "${0%/*}/common.sh"
 need "$CURL"
 scratch
-app_pid=
-trap 'test -z "$app_pid" || kill -9 $app_pid 2>/dev/null; rm -rf "$tmp"' EXIT
 
 get()
 {
@@ -44,17 +42,17 @@ has '^request_latency_seconds_count\{endpoint="/treecounter"\} 1$' "$tmp/metrics
 has '^process_cpu_seconds_total [0-9.e-]+$' "$tmp/metrics"
 
 # A port that is taken is an error that names the address.
-"$top_builddir/examples/treecounter" "${app#http://}" >"$tmp/second" 2>&1 && complain "two on one port"
+"$top_builddir/examples/treecounter/treecounter" "${app#http://}" >"$tmp/second" 2>&1 && complain "two on one port"
 has "^treecounter: .*${app#http://}" "$tmp/second"
 
 kill -TERM "$app_pid"
 wait "$app_pid" || complain "SIGTERM: status $?"
-app_pid=
+pids=
 get -o /dev/null "$app/metrics" 2>/dev/null && complain "it still answers after SIGTERM"
 
 start_treecounter
 kill -INT "$app_pid"
 wait "$app_pid" || complain "SIGINT: status $?"
-app_pid=
+pids=
 
 finish "the example does what it shows"

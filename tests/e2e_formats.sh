@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # e2e_formats: one Prometheus reads the same daemon in each format; its answers are the same.
 . "${0%/*}/common.sh"
-. "${0%/*}/daemons.sh"
 need "$CURL" "$PROMETHEUS" "$PROMTOOL" "$PYTHON3"
+scratch
 
 # start_proxy JOB ACCEPT: readers of this job are given what ACCEPT asks for; "": what they ask for.
 start_proxy()
@@ -46,7 +46,7 @@ END
 start_proxy text 'text/plain;version=0.0.4'
 start_proxy openmetrics 'application/openmetrics-text;version=1.0.0'
 start_proxy protobuf ''
-start_prometheus --enable-feature=native-histograms,exemplar-storage
+start_prometheus "$tmp/prometheus.yml" --enable-feature=native-histograms,exemplar-storage
 for job in text openmetrics protobuf; do
 	want "up{job=\"$job\"}" 1 1 20
 	want "count_over_time(up{job=\"$job\"}[1m])" 2 100 20

@@ -5,8 +5,6 @@
 need "$CURL" gzip "$PYTHON3"
 scratch
 
-app_pid=
-trap 'test -z "$app_pid" || kill "$app_pid" 2>/dev/null; wait 2>/dev/null; rm -rf "$tmp"' EXIT
 start_treecounter
 
 # names FILE: the series of a page, without the values, which go on.

@@ -4,6 +4,7 @@
 . "${0%/*}/common.sh"
 . "${0%/*}/daemons.sh"
 need "$CURL" "$NGINX" "$PROMETHEUS" "$PROMTOOL" "$PYTHON3"
+scratch
 
 token="token-that-nobody-says"
 password="password-that-nobody-says"
@@ -280,7 +281,7 @@ scrape_configs:
     metrics_path: /small/on/metrics
     static_configs: [{targets: ['127.0.0.1:$nginx_port']}]
 END
-start_prometheus
+start_prometheus "$tmp/prometheus.yml"
 # Twice at least, so that a second scrape on a connection is among them.
 want 'count(count_over_time(up[1m]) >= 2)' 5 5 20
 for job in bearer basic nginx; do

@@ -4,8 +4,6 @@
 . "${0%/*}/common.sh"
 need "$CURL" "$PYTHON3"
 scratch
-master=
-trap 'test -z "$master" || kill -9 $master 2>/dev/null; rm -rf "$tmp"' EXIT
 workers=4
 
 get()
@@ -67,12 +65,10 @@ judge()
 mkdir "$tmp/pages" || die "mkdir"
 asked=0
 : >"$tmp/answers"
-"$top_builddir/examples/prefork" 127.0.0.1:0 0 $workers >"$tmp/log" 2>&1 &
+"$top_builddir/examples/prefork" 127.0.0.1:0 0 $workers >"$tmp/prefork.log" 2>&1 &
 master=$!
-wait_for_line "$tmp/log" 's/^prefork: port \([0-9]*, .*\)$/\1/p' || {
-	cat "$tmp/log"
-	die "the example does not say its ports"
-}
+pids=$master
+wait_for_line "$tmp/prefork.log" 's/^prefork: port \([0-9]*, .*\)$/\1/p' || die "the example does not say its ports"
 app=http://127.0.0.1:${line%%,*}
 metrics=http://127.0.0.1:${line##* }/metrics
 
@@ -107,6 +103,7 @@ mkfifo "$tmp/hold" || die "mkfifo"
 s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
 sys.stdin.read()' "${app##*:}" <"$tmp/hold" &
 client=$!
+pids="$pids $client"
 exec 9>"$tmp/hold"
 settle requests_in_progress 1
 for victim in $(children $master); do
@@ -119,6 +116,7 @@ test "$(sum worker_requests_total)" = $((asked + 1)) || complain "the share of t
 test "$(value 'requests_total{status="200"}')" = $asked || complain "requests were counted twice"
 exec 9>&-
 wait "$client"
+pids=$master
 ask 10
 settle request_seconds_count $asked
 
@@ -130,7 +128,7 @@ fi
 left=$(children $master)
 kill -TERM "$master"
 wait "$master" || complain "SIGTERM: status $?"
-master=
+pids=
 for pid in $left; do
 	kill -0 "$pid" 2>/dev/null && complain "worker $pid is still there"
 done

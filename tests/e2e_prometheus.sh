@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # e2e_prometheus: Debian's Prometheus scrapes the example each second, and PromQL gives back what was driven.
 . "${0%/*}/common.sh"
-. "${0%/*}/daemons.sh"
 need "$CURL" "$PROMETHEUS" "$PROMTOOL" "$PYTHON3"
+scratch
 
 visits=160    # of /treecounter, with a pause of 50 ms after each: about 15 s
 strays_every=4 # visits, one request for a page that is not there
@@ -33,9 +33,8 @@ bucket_above()
 }
 
 start_treecounter
-pids="$pids $app_pid"
 sed "s|127\.0\.0\.1:8001|${app#http://}|" "$top_srcdir/examples/prometheus.yml" >"$tmp/prometheus.yml"
-start_prometheus
+start_prometheus "$tmp/prometheus.yml"
 want 'up{job="treecounter"}' 1 1 15
 
 stray=0

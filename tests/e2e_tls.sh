@@ -5,14 +5,14 @@
 . "${0%/*}/daemons.sh"
 : "${STUNNEL:=stunnel}"
 need "$CURL" "$NGINX" "$STUNNEL" openssl "$PROMETHEUS" "$PROMTOOL" "$PYTHON3"
+scratch
 
 examples=$top_srcdir/examples/tls
 token=the-token
-echo "$token" >"$tmp/token"
 for ca in ours theirs; do
 	sh "$examples/certificates.sh" "$tmp/$ca" localhost >"$tmp/certificates.log" 2>&1 || die "certificates.sh"
 done
-mv "$tmp/token" "$tmp/ours/token"
+echo "$token" >"$tmp/ours/token"
 
 start tcp "$top_builddir/tests/http_daemon" -b "$token" 127.0.0.1:0
 daemon=127.0.0.1:$port
@@ -133,7 +133,7 @@ job()
 		job "${kind}_no_client" "$mutual"
 	done
 } >"$tmp/prometheus.yml"
-start_prometheus
+start_prometheus "$tmp/prometheus.yml"
 
 # refused JOB PATTERN: never up, for a reason like that.
 refused()

@@ -7,7 +7,8 @@
 # operation. Then each mistake of explore/mutants.txt is made in turn, and has to be found.
 #
 # EXPLORE=long searches deeper and in all memory models, EXPLORE_SECONDS (5) at most each: about
-# twenty minutes. EXPLORE_JOBS (2) run at a time. EXPLORE_MUTANTS, a pattern, picks some.
+# twenty minutes. EXPLORE_JOBS (2) run at a time. EXPLORE_MUTANTS, a pattern, picks some;
+# EXPLORE_EVERY=3 each third of them.
 # EXPLORE_KEEP, a directory, keeps the built program.
 . "${0%/*}/common.sh"
 here=$top_srcdir/tests/explore
@@ -196,7 +197,7 @@ for number in $(seq "$count"); do
 	case $name in
 	${EXPLORE_MUTANTS:-*}) echo "$number" ;;
 	esac
-done | xargs -P "$jobs" -I '{}' sh "$0" --mutant "$tmp/built" '{}'
+done | awk -v every="${EXPLORE_EVERY:-1}" 'NR % every == 0' | xargs -P "$jobs" -I '{}' sh "$0" --mutant "$tmp/built" '{}'
 for log in "$tmp"/built.log*; do
 	test -f "$log" || continue
 	cat "$log"

@@ -19,7 +19,12 @@ for file in $(house_sources); do
 	case $file in
 	tests/*.c | examples/*.c) name=${file%.c} ;;
 	esac
-	grep -q -w -F -e "$name" "$top_srcdir/${file%/*}/local.mk" || complain "$file is not in ${file%/*}/local.mk"
+	# Of its folder, or of the nearest one above that has one.
+	list=${file%/*}
+	while ! test -f "$top_srcdir/$list/local.mk"; do
+		list=${list%/*}
+	done
+	grep -q -w -F -e "$name" "$top_srcdir/$list/local.mk" || complain "$file is not in $list/local.mk"
 done
 
 version=$(sed -n 's/^AC_INIT(\[cprom\], \[\([0-9.]*\)\])$/\1/p' "$top_srcdir/configure.ac")

@@ -78,6 +78,7 @@ unit_tests = \
 	tests/test_utf8_names
 
 house_tests = \
+	tests/house_abi.sh \
 	tests/house_crc32_table.sh \
 	tests/house_doors.sh \
 	tests/house_floors.sh \
@@ -105,8 +106,11 @@ e2e_tests = \
 	tests/stress.sh
 
 around_tests = \
+	tests/e2e_embedding.sh \
 	tests/e2e_http.sh \
-	tests/e2e_tls.sh
+	tests/e2e_release.sh \
+	tests/e2e_tls.sh \
+	tests/e2e_workshop.sh
 
 # Compiles the core for itself; see explore/local.mk.
 explore_tests = tests/explore.sh
@@ -118,6 +122,7 @@ test_helpers = \
 	tests/check_openmetrics.py \
 	tests/check_page.py \
 	tests/check_protobuf.py \
+	tests/check_workshop.py \
 	tests/common.sh \
 	tests/compare_jobs.py \
 	tests/daemons.sh \
@@ -216,6 +221,15 @@ check-house:
 check-e2e:
 	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(e2e_tests)'
 
+check-abi:
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS=tests/house_abi.sh
+
+# Needs abidw of libabigail, a build with -g, and x86-64.
+record-abi: libcprom.la
+	abidw --headers-dir $(srcdir)/include --drop-private-types --exported-interfaces-only --no-corpus-path \
+		--no-comp-dir-path --no-show-locs --no-elf-needed --no-write-default-sizes --type-id-style hash \
+		.libs/libcprom.so >$(srcdir)/src/cprom.abi
+
 check-around:
 	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(around_tests)'
 
@@ -233,6 +247,6 @@ lint:
 	cd $(srcdir) && $(CLANG_FORMAT) --dry-run -Werror src/*.[ch] tests/*.[ch] tests/explore/*.[ch] \
 		tests/fuzz/*.c tests/bench/*.[ch] tests/bench/*.cc tests/bench/peers/*.cc
 
-.PHONY: check-unit check-run check-house check-e2e check-around check-long lint
+.PHONY: check-abi record-abi check-unit check-run check-house check-e2e check-around check-long lint
 
 EXTRA_DIST += $(house_tests) $(e2e_tests) $(around_tests) $(explore_tests) $(test_helpers)
