@@ -84,6 +84,7 @@ house_tests = \
 	tests/house_headers.sh \
 	tests/house_man.sh \
 	tests/house_man_examples.sh \
+	tests/house_man_synopsis.sh \
 	tests/house_number_table.sh \
 	tests/house_symbols.sh \
 	tests/house_text.sh
@@ -104,7 +105,8 @@ e2e_tests = \
 	tests/scrape_memory.sh \
 	tests/stress.sh
 
-around_tests =
+around_tests = \
+	tests/tutorial.sh
 
 # Compiles the core for itself; see explore/local.mk.
 explore_tests = tests/explore.sh
@@ -116,6 +118,7 @@ test_helpers = \
 	tests/check_openmetrics.py \
 	tests/check_page.py \
 	tests/check_protobuf.py \
+	tests/check_synopsis.py \
 	tests/common.sh \
 	tests/compare_jobs.py \
 	tests/decode_values.h \
