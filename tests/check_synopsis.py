@@ -35,7 +35,7 @@ class Header:
         macros = re.sub(r"^#else /\* C\+\+ \*/$.*?^#endif$", "", macros, flags=re.S | re.M)
         text = re.sub(r"/\*.*?\*/", "", text + macros, flags=re.S).replace("\\\n", " ")
         common = re.search(r"^#define CPROM_COMMON_OPTIONS (.*)$", text, re.M)[1]
-        self.macros = dict(re.findall(r"^#define (c?C?p?P?r?R?o?O?m?M?_\w*[^\W_])\(([^)]*)\)", text, re.M))
+        self.macros = dict(re.findall(r"^#define ((?:cprom|CPROM)_\w*[^\W_])\(([^)]*)\)", text, re.M))
         self.constants = set(re.findall(r"^#define (CPROM_(?:DEFAULT_)?MAX_\w+) ", text, re.M))
         text = re.sub(r"^#.*$", "", text, flags=re.M).replace("CPROM_COMMON_OPTIONS", common)
         self.types = {name: spaced(whole) for whole, name in
@@ -109,7 +109,7 @@ def check_macros(header, pages):
         own = [p.strip() for p in parameters.split(",")]
         if not said:
             complain(f"{name}: no page has it in NAME and SYNOPSIS")
-        elif (own[-1] == "...") != (said[0][-1] == "...") and name not in ("cprom_info_set",):
+        elif (own[-1] == "...") != (said[0][-1] == "..."):
             complain(f"{name}: variable arguments in the header or the page, not in both")
         elif len(own) > len(said[0]) or (own[-1] != "..." and len(own) != len(said[0])):
             complain(f"{name}: the header has {own}, its page {said[0]}")
@@ -124,12 +124,23 @@ def check_types(header, pages):
             complain(f"{name}: the header says {text}, its page {said.get(name)}")
 
 
+def check_names(header, pages):
+    public = {**header.functions, **header.macros, **header.types}
+    where = {}
+    for page in pages:
+        for name in page.names:
+            if where.setdefault(name, page) is not page:
+                complain(f"{name} is in the NAME of {page.name} and {where[name].name}")
+            if name not in public and name != page.name[:-2]:
+                complain(f"{page.name}: {name} is in NAME, but not public")
+
+
 def check_references(header, pages):
     there = {(name, page.name[-1]) for page in pages for name in [*page.names, page.name[:-2]]}
     everything = "\n".join(page.text for page in pages)
     for page in pages:
-        for name, section in re.findall(r"^\.Xr (c?C?p?P?r?R?o?O?m?M?_?[A-Za-z_]*) (\d)", page.text, re.M):
-            if name.lower().startswith("cprom") and (name, section) not in there:
+        for name, section in re.findall(r"^\.Xr ((?:cprom|CPROM)\w*) (\d)", page.text, re.M):
+            if (name, section) not in there:
                 complain(f"{page.name}: there is no {name}({section})")
         if page.name != "cprom.7" and f".Xr {page.name[:-2]} {page.name[-1]}" not in pages[0].text:
             complain(f"cprom.7 does not lead to {page.name}")
@@ -144,6 +155,7 @@ def main(srcdir):
     check_functions(header, pages)
     check_macros(header, pages)
     check_types(header, pages)
+    check_names(header, pages)
     check_references(header, pages)
     print(f"{len(header.functions)} functions, {len(header.macros)} macros, {len(header.types)} types, "
           f"{len(header.constants)} constants, {len(pages)} pages")
