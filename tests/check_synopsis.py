@@ -55,6 +55,7 @@ class Page:
         self.name = path.name
         self.text = path.read_text()
         name, synopsis = (self.section(s) for s in ("NAME", "SYNOPSIS"))
+        self.rest = self.text.replace(name, "").replace(synopsis, "").replace(self.section("EXAMPLES"), "")
         self.names = [m.rstrip(" ,") for m in re.findall(r"^\.Nm (.*)$", name, re.M)]
         self.literals = "\n".join(re.findall(r"^\.Bd -literal.*?\n(.*?)^\.Ed$", self.text, re.S | re.M))
         self.types = {name: spaced(whole) for whole, name in
@@ -131,6 +132,8 @@ def check_names(header, pages):
         for name in page.names:
             if where.setdefault(name, page) is not page:
                 complain(f"{name} is in the NAME of {page.name} and {where[name].name}")
+            if name in public and not re.search(rf"\b{name}\b", page.rest):
+                complain(f"{page.name}: nothing is said of {name}")
             if name not in public and name != page.name[:-2]:
                 complain(f"{page.name}: {name} is in NAME, but not public")
 
