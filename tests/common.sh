@@ -131,7 +131,11 @@ manual_blocks()
 # or a part of one. Shows the difference if not.
 same_output()
 {
-	test -s "$1" || return 1
+	test -s "$1" || {
+		echo "nothing is said of what is printed:"
+		cat "$2"
+		return 1
+	}
 	awk '
 		NR == FNR { wanted[++n] = $0; next }
 		{
