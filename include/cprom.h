@@ -21,11 +21,12 @@
  *    cprom_labels of an existing series   any      yes                  wait-free (7)
  *    cprom_labels of a new series,        any      no                   lock-free
  *      remove, clear, unregister, *_new,
- *      *_enable, *_disable, *_hook
+ *      *_enable, *_disable, *_hook,
+ *      default_registry
  *    value                                any      yes                  wait-free
  *    count, sum, quantile                 any      no                   lock-free
  *    timers, scopes and calls             any      yes (1)              as their updates
- *    error, version, bucket helpers       any      yes                  wait-free
+ *    error, version                       any      yes                  wait-free
  *    scrape, render, textfile             any (2)  no                   lock-free (3)
  *    dump_fd                              any      yes                  lock-free (3)
  *    server calls                         one (4)  no                   as stated
@@ -167,7 +168,11 @@ typedef struct cprom_registry_options {
  */
 CPROM_API CPROM_MUST_USE cprom_registry *cprom_registry_create(const cprom_registry_options *options);
 
-/* Gives all memory back; every handle into the registry becomes invalid. Not of the default registry. */
+/*
+ * Gives all memory back; every handle into the registry becomes invalid. Calls .release of its
+ * collectors; of a shared registry, of those that this process registered. NULL and the default
+ * registry: does nothing.
+ */
 CPROM_API void cprom_registry_free(cprom_registry *registry);
 
 /*
@@ -360,7 +365,8 @@ CPROM_API void cprom_exemplar_labels(cprom_exemplar *e, cprom_strings labels); /
  * Bucket bounds for .buckets, written to out[0 … count-1], +Inf not included.
  * linear: start, start+width, …; exponential: start, start·factor, …;
  * range: count bounds from min to max, each the same factor apart.
- * An empty list and EINVAL if the arguments give no ascending bounds.
+ * An empty list and EINVAL if the arguments give no ascending bounds. Async-signal-safe
+ * if they succeed.
  */
 CPROM_API cprom_doubles cprom_linear_buckets(double start, double width, size_t count, double *out);
 CPROM_API cprom_doubles cprom_exponential_buckets(double start, double factor, size_t count, double *out);
@@ -419,7 +425,7 @@ typedef struct cprom_collector_options {
 	void (*collect)(cprom_sink *out, void *arg);
 	void *arg;
 	cprom_registry *registry;
-	void (*release)(void *arg); /* called once, when no scrape uses arg any more */
+	void (*release)(void *arg); /* called once: no scrape uses arg any more, or the registry is freed */
 } cprom_collector_options;
 
 /*

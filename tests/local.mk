@@ -84,6 +84,7 @@ house_tests = \
 	tests/house_headers.sh \
 	tests/house_man.sh \
 	tests/house_man_examples.sh \
+	tests/house_man_promlint.sh \
 	tests/house_man_synopsis.sh \
 	tests/house_number_table.sh \
 	tests/house_symbols.sh \
