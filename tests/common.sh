@@ -109,24 +109,6 @@ public_functions()
 		sed -E 's/.*[ *](cprom_[a-z0-9_]+) *\($/\1/' | sort
 }
 
-# manual_blocks AWK PAGE: the text of the page's literal blocks, each behind a line of a form feed,
-# while the rules of AWK, which see each line first, have set wanted.
-manual_blocks()
-{
-	awk "$1"'
-		/^\.Bd/ && wanted { inside = 1; print "\f"; next }
-		/^\.Ed/ { inside = 0 }
-		inside {
-			gsub(/\\&/, "")
-			gsub(/\\-/, "-")
-			gsub(/\\\(aq/, "\047")
-			gsub(/\\\(dq/, "\"")
-			gsub(/\\e|\\\(rs/, "\\")
-			print
-		}
-	' "$2"
-}
-
 # same_output WANTED FILE: whether they are the same, but for what "..." stands for in WANTED: a word
 # or a part of one. Shows the difference if not.
 same_output()

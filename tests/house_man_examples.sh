@@ -13,10 +13,19 @@ flags="-std=gnu11 -Wall -Wextra -Werror -O1 -pthread $sanitizer_flags"
 # blocks PAGE: writes the literal blocks of EXAMPLES to $tmp/PAGE.N.c and $tmp/PAGE.N.wanted.
 blocks()
 {
-	manual_blocks '/^\.Sh/ { wanted = $2 == "EXAMPLES" }' "$1" |
-		awk -v stem="$tmp/${1##*/}." '
-			/^\f/ { n++; next }
-			{ print >(stem int((n + 1) / 2) (n % 2 ? ".c" : ".wanted")) }'
+	awk -v stem="$tmp/${1##*/}." '
+		/^\.Sh/ { in_examples = $2 == "EXAMPLES" }
+		/^\.Bd/ && in_examples { inside = 1; n++; next }
+		/^\.Ed/ { inside = 0 }
+		inside {
+			gsub(/\\&/, "")
+			gsub(/\\-/, "-")
+			gsub(/\\\(aq/, "\047")
+			gsub(/\\\(dq/, "\"")
+			gsub(/\\e|\\\(rs/, "\\")
+			print >(stem int((n + 1) / 2) (n % 2 ? ".c" : ".wanted"))
+		}
+	' "$1"
 }
 
 for page in "$top_srcdir"/man/*.[1-9]; do
