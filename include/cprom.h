@@ -25,7 +25,7 @@
  *      default_registry
  *    value                                any      yes                  wait-free
  *    count, sum, quantile                 any      no                   lock-free
- *    timers, scopes and calls             any      yes (1)              as their updates
+ *    timers, scopes and calls             any      yes (1)              as updates
  *    error, version                       any      yes                  wait-free
  *    scrape, render, textfile             any (2)  no                   lock-free (3)
  *    dump_fd                              any      yes                  lock-free (3)

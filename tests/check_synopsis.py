@@ -33,6 +33,7 @@ class Header:
         text = (include / "cprom.h").read_text()
         macros = (include / "cprom_macros.h").read_text()
         macros = re.sub(r"^#else /\* C\+\+ \*/$.*?^#endif$", "", macros, flags=re.S | re.M)
+        self.comment = re.search(r"^ \*    calls .*?\*/", text, re.S | re.M)[0]
         text = re.sub(r"/\*.*?\*/", "", text + macros, flags=re.S).replace("\\\n", " ")
         common = re.search(r"^#define CPROM_COMMON_OPTIONS (.*)$", text, re.M)[1]
         self.macros = dict(re.findall(r"^#define ((?:cprom|CPROM)_\w*[^\W_])\(([^)]*)\)", text, re.M))
@@ -138,6 +139,24 @@ def check_names(header, pages):
                 complain(f"{page.name}: {name} is in NAME, but not public")
 
 
+def check_overview(comment, page):
+    """The table of calls in the header's first comment, and that of cprom_threads(7): which, by call."""
+    rows = []
+    for line in comment.splitlines():
+        cells = re.split(r"  +", re.sub(r"^ \*| \(\d\)", "", line).strip())
+        if len(cells) == 4:
+            rows.append(cells)
+        elif rows and line.startswith(" *      "):
+            rows[-1][0] += " " + cells[0]
+        elif rows:
+            break
+    said = [line.split(" Ta ") for line in re.findall(r"^\.It (.* Ta .*)$", page.text, re.M)]
+    one, other = ({call: row[1:] for row in table[1:] for call in row[0].split(", ")} for table in (rows, said))
+    for call in one.keys() | other.keys():
+        if one.get(call) != other.get(call):
+            complain(f"{call}: the header says {one.get(call)}, cprom_threads.7 {other.get(call)}")
+
+
 def check_references(header, pages):
     there = {(name, page.name[-1]) for page in pages for name in [*page.names, page.name[:-2]]}
     everything = "\n".join(page.text for page in pages)
@@ -159,6 +178,7 @@ def main(srcdir):
     check_macros(header, pages)
     check_types(header, pages)
     check_names(header, pages)
+    check_overview(header.comment, next(page for page in pages if page.name == "cprom_threads.7"))
     check_references(header, pages)
     print(f"{len(header.functions)} functions, {len(header.macros)} macros, {len(header.types)} types, "
           f"{len(header.constants)} constants, {len(pages)} pages")
