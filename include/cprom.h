@@ -470,13 +470,15 @@ typedef struct cprom_sample {
  * Inside a collector: cprom_sink_family(out, type, "name", "Help.", .unit = …) begins a family;
  * cprom_sink_sample(out, value, …) then adds samples to it. A family or sample that is not
  * valid, or that is in the page already, is left out, counted in the library's own metrics,
- * and -1 with EINVAL or EEXIST is returned; with ENOMEM it is as after cprom_sink_fail().
- * A family without samples is not shown.
+ * and -1 with EINVAL or EEXIST is returned. A family without samples is not shown.
  */
 CPROM_API int cprom_sink_begin(cprom_sink *out, const cprom_family_options *options);
 CPROM_API int cprom_sink_add(cprom_sink *out, const cprom_sample *sample);
 
-/* The collector could not do its work: all that it emitted in this scrape is left out. */
+/*
+ * The collector could not do its work: all that it emitted in this scrape is left out. So it is
+ * where begin or add return -1 with ENOMEM.
+ */
 CPROM_API void cprom_sink_fail(cprom_sink *out, const char *why);
 
 /*
