@@ -85,6 +85,8 @@ house_tests = \
 	tests/house_headers.sh \
 	tests/house_man.sh \
 	tests/house_man_examples.sh \
+	tests/house_man_promlint.sh \
+	tests/house_man_synopsis.sh \
 	tests/house_number_table.sh \
 	tests/house_symbols.sh \
 	tests/house_text.sh
@@ -108,7 +110,8 @@ e2e_tests = \
 around_tests = \
 	tests/e2e_embedding.sh \
 	tests/e2e_release.sh \
-	tests/e2e_workshop.sh
+	tests/e2e_workshop.sh \
+	tests/tutorial.sh
 
 # Compiles the core for itself; see explore/local.mk.
 explore_tests = tests/explore.sh
@@ -120,6 +123,7 @@ test_helpers = \
 	tests/check_openmetrics.py \
 	tests/check_page.py \
 	tests/check_protobuf.py \
+	tests/check_synopsis.py \
 	tests/check_workshop.py \
 	tests/common.sh \
 	tests/compare_jobs.py \
