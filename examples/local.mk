@@ -5,3 +5,5 @@ examples_prefork_LDADD = libcprom.la
 examples_treecounter_LDADD = libcprom.la
 
 EXTRA_DIST += examples/prometheus.yml
+
+include examples/hub_usage/local.mk

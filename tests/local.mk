@@ -104,7 +104,8 @@ e2e_tests = \
 	tests/scrape_memory.sh \
 	tests/stress.sh
 
-around_tests =
+around_tests = \
+	tests/e2e_hub_usage.sh
 
 # Compiles the core for itself; see explore/local.mk.
 explore_tests = tests/explore.sh
@@ -113,6 +114,7 @@ explore_tests = tests/explore.sh
 test_helpers = \
 	tests/accept_proxy.py \
 	tests/check_formats.py \
+	tests/check_hub_usage.py \
 	tests/check_openmetrics.py \
 	tests/check_page.py \
 	tests/check_protobuf.py \
@@ -122,6 +124,7 @@ test_helpers = \
 	tests/expect.h \
 	tests/gen_crc32_table.py \
 	tests/gen_number_table.py \
+	tests/grafana_proxy.py \
 	tests/guard_page.h \
 	tests/heap.h \
 	tests/long_run.h \
