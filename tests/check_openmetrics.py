@@ -8,7 +8,7 @@
 
 A sound page is one that the parser takes, and beyond what that looks at: TYPE, UNIT and HELP in this
 order, each family once, numbers spelled as Go spells them, bounds and quantiles with a point or an
-exponent, "_created" right behind the other samples of its series and time, and an end.
+exponent, "_created" right behind the other samples of its series, and an end.
 
 The book is of the text format, so what OpenMetrics calls otherwise or leaves out is worked out here.
 """
@@ -86,13 +86,13 @@ def check_lines(name, kind, lines):
     for line in lines:
         found = SAMPLE_LINE.fullmatch(line)
         check(found, "not a sample:", line[:200])
-        sample, labels, value, when = found.groups()
+        sample, labels, value, _ = found.groups()
         check(sample in [name + suffix for suffix in SUFFIXES[kind]], "in another family:", line[:200])
         series = re.sub(r',?(?:le|quantile)="[^"]*"$', "", labels or "") if kind in APART else labels or ""
-        check((series, when) not in ended, "behind _created:", line[:200])
+        check(series not in ended, "behind _created:", line[:200])
         if sample == name + "_created" and kind != "gauge":
             check(re.fullmatch(r"[0-9]+(\.[0-9]{3})?", value), "created:", line[:200])
-            ended.add((series, when))
+            ended.add(series)
             continue
         check(go_text(float(value)) == value, "spelled otherwise:", line[:200])
         for bound in re.findall(r',?(?:le|quantile)="([^"]*)"$', labels or "") if kind in APART else []:
