@@ -38,6 +38,11 @@ port_of()
 	wait_for_line "$tmp/$1.log" 's/.* on port \([0-9]*\)$/\1/p' || die "$1 does not say its port"
 }
 
+# What the reports are judged by ends half an hour before the last full one: there all of the history is, and no
+# sample is within reach that an hour or a day before had.
+end=$(($(date +%s) / 3600 * 3600 - 1800))
+until=$(date -u -d "@$end" +%Y-%m-%dT%H:%M)
+
 # ---- history ----
 
 # A page of the newest hours is judged as such; the long one by promtool, which takes it whole.
@@ -98,10 +103,6 @@ refuse()
 	test "$(wc -l <"$err")" -eq 1 -a ! -s "$out" || complain "it says more: $*"
 }
 
-# Until a full hour, so that the time of each day's value is known: the history has one sample then.
-end=$(($(date +%s) / 3600 * 3600))
-until=$(date -u -d "@$end" +%Y-%m-%dT%H:%M)
-
 # judge TIMES OPTION…: a report whose CSV and picture are judged.
 judge()
 {
@@ -132,12 +133,21 @@ awk '$1 ~ /^2/ && $NF ~ /^[0-9]+$/ { n += $NF } $1 == "sum" { sum = $NF } END { 
 	complain "the sum of sums"
 
 # Until now: the last day is what the exporter says in these minutes.
-live=$("$CURL" -sS -m 10 "$prometheus/api/v1/query" --data-urlencode \
-	'query=max(jupyterhub_active_users{job="hubs",period="24h",namespace="climate"})' |
-	sed 's/.*,"\([0-9]*\)"\].*/\1/')
+live()
+{
+	"$CURL" -sS -m 10 "$prometheus/api/v1/query" --data-urlencode \
+		'query=max(jupyterhub_active_users{job="hubs",period="24h",namespace="climate"})' |
+		sed 's/.*,"\([0-9]*\)"\].*/\1/'
+}
+before=$(live)
 report --months=1 --csv "$grafana" || complain "no report until now"
-tr -d '\r' <"$out" | awk -F , -v live="$live" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "climate") c = i }
-	END { exit $c != live }' || complain "the last day has not the $live of the exporter"
+tr -d '\r' <"$out" | awk -F , -v before="$before" -v after="$(live)" '
+	NR == 1 { for (i = 1; i <= NF; i++) if ($i == "climate") c = i }
+	END { exit $c != before && $c != after }' || complain "the last day has not the $before of the exporter"
+
+# Three months before the last of May is the last of February.
+report --end=2026-05-31T00:00 "$grafana/nothing" && complain "nothing is something"
+grep -q '/nothing/.*query_range?.*&start=1772236800&end=1780185600&step=1d$' "$tmp/asked" || complain "the months"
 
 # ---- other queries ----
 
