@@ -145,9 +145,11 @@ tr -d '\r' <"$out" | awk -F , -v before="$before" -v after="$(live)" '
 	NR == 1 { for (i = 1; i <= NF; i++) if ($i == "climate") c = i }
 	END { exit $c != before && $c != after }' || complain "the last day has not the $before of the exporter"
 
-# Three months before the last of May is the last of February.
+# Three months are to the same day, or the last one of its month.
+report --end=2026-05-15T00:00 "$grafana/nothing" && complain "nothing is something"
+grep -q '/nothing/.*query_range?.*&start=1771113600&end=1778803200&step=1d$' "$tmp/asked" || complain "15 February"
 report --end=2026-05-31T00:00 "$grafana/nothing" && complain "nothing is something"
-grep -q '/nothing/.*query_range?.*&start=1772236800&end=1780185600&step=1d$' "$tmp/asked" || complain "the months"
+grep -q '/nothing/.*query_range?.*&start=1772236800&end=1780185600&step=1d$' "$tmp/asked" || complain "28 February"
 
 # ---- other queries ----
 

@@ -36,7 +36,7 @@ def matrix(*series):
 DAY = 1767225600  # 2026-01-01
 ODD = matrix(({"namespace": 'a<b>&"c"'}, [[DAY + 7, "1.5"], [DAY + 86400.5, "NaN"]]),
              ({"namespace": "\x1b[31m,ü" + "x" * 30}, [[DAY, "3"], [DAY + 2 * 86400, "2"]]),
-             ({}, [[DAY + 2 * 86400, "+Inf"], [DAY + 86400, "-1"]]))
+             ({}, [[DAY + 2 * 86400, "+Inf"], [DAY + 86400, "-1"], [1e300, "5"]]))
 
 TROUBLES = {  # where, status and body, in which "START" is that of the query
     "malformed": (LIST, 200, '[{"uid": "hubs", "name"'),

@@ -160,6 +160,7 @@ put_days_axis(FILE *to, const struct frame *f, const struct scale *s)
 
 /* ---- bars and legend ---- */
 
+/* Not where nothing is known (NAN), nor of less than nothing, which a query may find. */
 static void
 put_bars(FILE *to, const struct frame *f, const struct scale *s, size_t column)
 {
@@ -172,8 +173,7 @@ put_bars(FILE *to, const struct frame *f, const struct scale *s, size_t column)
 	for (size_t row = 0; row < f->days; row++) {
 		double low = below(f, column, row);
 
-		if (!(c->users[row] >=
-		      0)) /* NAN; a query may make less than nothing, a bar cannot */
+		if (!(c->users[row] >= 0))
 			continue;
 		fprintf(to, "<rect x=\"%.2f\" y=\"%.3f\" width=\"%.2f\" height=\"%.3f\"><title>",
 			LEFT + ((double)row + 0.1) * s->day, y_of(s, low + c->users[row]),

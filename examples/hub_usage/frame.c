@@ -71,13 +71,13 @@ frame_column(struct frame *f, const char *hub)
 }
 
 void
-frame_add(struct frame *f, struct column *c, long day, double users)
+frame_add(struct frame *f, struct column *c, double day, double users)
 {
-	double *cell;
+	double row = day - (double)f->first, *cell;
 
-	if (!isfinite(users) || day < f->first || (size_t)(day - f->first) >= f->days)
+	if (!isfinite(users) || !(row >= 0 && row < (double)f->days))
 		return;
-	cell = &c->users[day - f->first];
+	cell = &c->users[(size_t)row];
 	*cell = isnan(*cell) ? users : *cell + users;
 	c->sum += users;
 }
@@ -91,7 +91,8 @@ frame_add_all(struct frame *f, const struct frame *other)
 		if (c == NULL)
 			return false;
 		for (size_t row = 0; row < other->days; row++)
-			frame_add(f, c, other->first + (long)row, other->columns[i].users[row]);
+			frame_add(f, c, (double)other->first + (double)row,
+				  other->columns[i].users[row]);
 	}
 	return true;
 }
@@ -135,7 +136,7 @@ frame_arrange(struct frame *f)
 const char *
 day_text(char text[DAY_TEXT], long day, const char *format)
 {
-	time_t start = (time_t)day * 86400;
+	time_t start = (time_t)day * DAY;
 	struct tm date;
 
 	gmtime_r(&start, &date);

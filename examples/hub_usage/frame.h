@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#define DAY 86400   /* seconds */
 #define DAY_TEXT 16 /* bytes for the text of a day */
 
 struct column {
@@ -32,10 +33,10 @@ void frame_free(struct frame *f);
 struct column *frame_column(struct frame *f, const char *hub);
 
 /*
- * Adds to what is known of that day, as bars of one colour are stacked. NAN, infinities and days
- * that the frame does not have are passed by.
+ * Adds to what is known of that day since 1970, as bars of one colour are stacked. NAN, infinities
+ * and days that the frame does not have are passed by.
  */
-void frame_add(struct frame *f, struct column *c, long day, double users);
+void frame_add(struct frame *f, struct column *c, double day, double users);
 
 /* Adds all of another frame; false without memory. */
 bool frame_add_all(struct frame *f, const struct frame *other);

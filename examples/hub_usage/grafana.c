@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DAY 86400
-
 /* Always false. */
 __attribute__((format(printf, 2, 3))) static bool
 fail(struct grafana *g, const char *format, ...)
@@ -98,17 +96,16 @@ add_source(struct grafana *g, struct sources *out, const json_t *from)
 bool
 grafana_sources(struct grafana *g, struct sources *out)
 {
-	json_t *list = get_json(g, "/api/datasources"), *item;
+	json_t *list = get_json(g, "/api/datasources");
 	bool good = list != NULL;
-	size_t i;
 
 	*out = (struct sources){0};
 	if (good && !json_is_array(list))
 		good = fail(g, "the answer is not a list of data sources");
 	if (good && (out->of = calloc(json_array_size(list) + 1, sizeof(*out->of))) == NULL)
 		good = fail(g, "no memory");
-	if (good)
-		json_array_foreach(list, i, item) good = good && add_source(g, out, item);
+	for (size_t i = 0; good && i < json_array_size(list); i++)
+		good = add_source(g, out, json_array_get(list, i));
 	json_decref(list);
 	return good;
 }
@@ -156,25 +153,26 @@ add_value(struct grafana *g, struct frame *f, struct column *c, const json_t *pa
 
 	if (!json_is_number(time) || text == NULL || end == text || *end != '\0')
 		return fail(g, "a value in the answer is not one of Prometheus");
-	frame_add(f, c, (long)floor(json_number_value(time) / DAY), value);
+	frame_add(f, c, floor(json_number_value(time) / DAY), value);
 	return true;
 }
 
 static bool
 add_series(struct grafana *g, struct frame *f, const json_t *series)
 {
-	const json_t *labels = json_object_get(series, "metric"), *pair;
+	const json_t *labels = json_object_get(series, "metric");
 	const char *hub = json_string_value(json_object_get(labels, "namespace"));
 	const json_t *values = json_object_get(series, "values");
 	struct column *c;
-	size_t i;
 
 	if (!json_is_array(values))
 		return fail(g, "the answer is not that of a query over time");
 	c = frame_column(f, hub == NULL ? "(no namespace)" : hub);
 	if (c == NULL)
 		return fail(g, "no memory");
-	json_array_foreach(values, i, pair) if (!add_value(g, f, c, pair)) return false;
+	for (size_t i = 0; i < json_array_size(values); i++)
+		if (!add_value(g, f, c, json_array_get(values, i)))
+			return false;
 	return true;
 }
 
@@ -182,16 +180,15 @@ bool
 grafana_query(struct grafana *g, const struct source *s, const struct query *q, struct frame *f)
 {
 	char *path = query_path(g, s, q);
-	json_t *answer = path == NULL ? NULL : get_json(g, path), *series;
+	json_t *answer = path == NULL ? NULL : get_json(g, path);
 	json_t *result = json_object_get(json_object_get(answer, "data"), "result");
 	bool good = answer != NULL;
-	size_t i;
 
 	free(path);
 	if (good && !json_is_array(result))
 		good = fail(g, "the answer is not that of a Prometheus");
-	if (good)
-		json_array_foreach(result, i, series) good = good && add_series(g, f, series);
+	for (size_t i = 0; good && i < json_array_size(result); i++)
+		good = add_series(g, f, json_array_get(result, i));
 	json_decref(answer);
 	return good;
 }

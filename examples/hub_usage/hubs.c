@@ -31,7 +31,7 @@ hub_is_up(const struct hub *h, time_t now)
 	return !h->taught || (date.tm_mon >= 1 && date.tm_mon <= 4) || date.tm_mon >= 8;
 }
 
-/* 900 to 1100: the same for the same day and hub, and like no other. */
+/* 900 to 1100: always the same for a day and hub. */
 static long
 chance(const struct hub *h, long day)
 {

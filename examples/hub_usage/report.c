@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DAY 86400
 #define MOST_MONTHS 120
 #define MOST_SECONDS 3600
 
