@@ -73,7 +73,6 @@ start prometheus "$PROMETHEUS" --config.file="$tmp/prometheus.yml" --storage.tsd
 wait_for_line "$tmp/prometheus.log" 's/.*msg="Listening on" address=\([0-9.:]*\).*/\1/p' ||
 	die "Prometheus does not say its port"
 prometheus=http://$line
-# Each with a letter, lest a number in a report pass for it.
 GRAFANA_TOKEN=glsa_$(od -An -N 12 -t x1 /dev/urandom | tr -d ' \n')
 export GRAFANA_TOKEN
 start grafana "$PYTHON3" "$top_srcdir/tests/grafana_proxy.py" "$prometheus" "$tmp/asked"
