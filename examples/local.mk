@@ -27,3 +27,5 @@ EXTRA_DIST += \
 	examples/packaging/debian/libcprom0.install \
 	examples/packaging/debian/rules \
 	examples/packaging/debian/source/format
+
+include examples/hub_usage/local.mk

@@ -470,7 +470,8 @@ typedef struct cprom_sample {
  * Inside a collector: cprom_sink_family(out, type, "name", "Help.", .unit = …) begins a family;
  * cprom_sink_sample(out, value, …) then adds samples to it. A family or sample that is not
  * valid, or that is in the page already, is left out, counted in the library's own metrics,
- * and -1 with EINVAL or EEXIST is returned. A family without samples is not shown.
+ * and -1 with EINVAL or EEXIST is returned. A family without samples is not shown. In
+ * OpenMetrics a series may have several samples, one behind the other, of ascending timestamps.
  */
 CPROM_API int cprom_sink_begin(cprom_sink *out, const cprom_family_options *options);
 CPROM_API int cprom_sink_add(cprom_sink *out, const cprom_sample *sample);

@@ -48,10 +48,10 @@ unit_tests = \
 	tests/test_lane \
 	tests/test_lines \
 	tests/test_metric \
-	tests/test_naming \
 	tests/test_name \
-	tests/test_negotiate \
+	tests/test_naming \
 	tests/test_native \
+	tests/test_negotiate \
 	tests/test_number \
 	tests/test_openmetrics \
 	tests/test_part \
@@ -109,6 +109,7 @@ e2e_tests = \
 
 around_tests = \
 	tests/e2e_embedding.sh \
+	tests/e2e_hub_usage.sh \
 	tests/e2e_release.sh \
 	tests/e2e_workshop.sh \
 	tests/tutorial.sh
@@ -120,6 +121,7 @@ explore_tests = tests/explore.sh
 test_helpers = \
 	tests/accept_proxy.py \
 	tests/check_formats.py \
+	tests/check_hub_usage.py \
 	tests/check_openmetrics.py \
 	tests/check_page.py \
 	tests/check_protobuf.py \
@@ -131,6 +133,7 @@ test_helpers = \
 	tests/expect.h \
 	tests/gen_crc32_table.py \
 	tests/gen_number_table.py \
+	tests/grafana_proxy.py \
 	tests/guard_page.h \
 	tests/heap.h \
 	tests/long_run.h \
