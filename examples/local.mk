@@ -34,3 +34,5 @@ EXTRA_DIST += \
 	examples/tls/nginx.conf \
 	examples/tls/prometheus.yml \
 	examples/tls/stunnel.conf
+
+include examples/hub_usage/local.mk

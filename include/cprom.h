@@ -20,11 +20,17 @@
  *    cprom_info_set                       any      no                   lock-free
  *    cprom_labels of an existing series   any      yes                  wait-free (7)
  *    cprom_labels of a new series,        any      no                   lock-free
- *      remove, clear, unregister, *_new
+ *      remove, clear, unregister, *_new,
+ *      *_enable, *_disable, *_hook,
+ *      default_registry
  *    value                                any      yes                  wait-free
+ *    count, sum, quantile                 any      no                   lock-free
+ *    timers, scopes and calls             any      yes (1)              as updates
+ *    error, version                       any      yes                  wait-free
  *    scrape, render, textfile             any (2)  no                   lock-free (3)
  *    dump_fd                              any      yes                  lock-free (3)
  *    server calls                         one (4)  no                   as stated
+ *    sink, request and response calls     one (8)  no                   lock-free (3)
  *    registry_free                        one (5)  no                   lock-free
  *
  *    Wait-free: it ends after a bounded number of steps, whatever others do.
@@ -35,14 +41,15 @@
  *    (1) The first update that a thread makes in a registry may ask the
  *        system for memory with mmap(2).
  *    (2) One cprom_scrape belongs to one thread at a time.
- *    (3) But for the file I/O of a textfile, write(2) of a dump, and what
- *        callbacks and collectors do.
+ *    (3) But for the file I/O of a textfile, write(2) of a dump, malloc(3) of
+ *        scrapes and answers, and what callbacks and collectors do.
  *    (4) One cprom_server belongs to one thread at a time.
  *    (5) Nothing else may use that registry any more.
  *    (6) Lock-free: a thread's first update in a registry, or in a block of its memory;
  *        all changes of a gauge but set, and one flag of a stateset; updates of threads
  *        that have no lane; the first update of a gauge that has a part per process.
  *    (7) But for children of nearly equal hash that are added in front of it meanwhile.
+ *    (8) The one that called the collector or handler, until that returns.
  *
  * After fork() parent and child each go on with their own copy of a private
  * registry, and with one common copy of a shared one. Threads do not survive
@@ -159,14 +166,19 @@ typedef struct cprom_registry_options {
  * A shared registry reserves address space for all of max_bytes, but uses
  * memory only as it fills.
  */
-CPROM_API CPROM_MUST_USE cprom_registry *cprom_registry_create(const cprom_registry_options *o);
+CPROM_API CPROM_MUST_USE cprom_registry *cprom_registry_create(const cprom_registry_options *options);
 
-/* Gives all memory back; every handle into the registry becomes invalid. */
-CPROM_API void cprom_registry_free(cprom_registry *r);
+/*
+ * Gives all memory back; every handle into the registry becomes invalid. Calls .release of its
+ * collectors; of a shared registry, of those that this process registered. NULL and the default
+ * registry: does nothing.
+ */
+CPROM_API void cprom_registry_free(cprom_registry *registry);
 
 /*
  * The registry that is meant where none is named. Made by the first call, with
- * the process metrics and the library's own metrics in it; never freed.
+ * the process metrics and the library's own metrics in it; never freed. If it could
+ * not be made: NULL as above, and so of every call that needs it.
  */
 CPROM_API cprom_registry *cprom_default_registry(void);
 
@@ -266,28 +278,30 @@ typedef struct cprom_stateset_options {
  * name, or one that its samples need (x_count of a histogram x), is taken by a
  * different definition. ENOMEM: the registry's byte budget is used up.
  */
-CPROM_API cprom_counter *cprom_counter_create(const cprom_counter_options *o);
-CPROM_API cprom_gauge *cprom_gauge_create(const cprom_gauge_options *o);
-CPROM_API cprom_histogram *cprom_histogram_create(const cprom_histogram_options *o);
-CPROM_API cprom_summary *cprom_summary_create(const cprom_summary_options *o);
-CPROM_API cprom_info *cprom_info_create(const cprom_info_options *o);
-CPROM_API cprom_stateset *cprom_stateset_create(const cprom_stateset_options *o);
+CPROM_API cprom_counter *cprom_counter_create(const cprom_counter_options *options);
+CPROM_API cprom_gauge *cprom_gauge_create(const cprom_gauge_options *options);
+CPROM_API cprom_histogram *cprom_histogram_create(const cprom_histogram_options *options);
+CPROM_API cprom_summary *cprom_summary_create(const cprom_summary_options *options);
+CPROM_API cprom_info *cprom_info_create(const cprom_info_options *options);
+CPROM_API cprom_stateset *cprom_stateset_create(const cprom_stateset_options *options);
 
 /* Any metric as a cprom_metric *; what the generic calls below are made of. */
-CPROM_API cprom_metric *cprom_metric_labels(cprom_metric *m, cprom_strings values);
-CPROM_API int cprom_metric_remove(cprom_metric *m, cprom_strings values);
-CPROM_API ssize_t cprom_metric_remove_matching(cprom_metric *m, const char *label, const char *value);
-CPROM_API int cprom_metric_clear(cprom_metric *m);
-CPROM_API int cprom_metric_unregister(cprom_metric *m);
+CPROM_API cprom_metric *cprom_metric_labels(cprom_metric *metric, cprom_strings values);
+CPROM_API int cprom_metric_remove(cprom_metric *metric, cprom_strings values);
+CPROM_API ssize_t cprom_metric_remove_matching(cprom_metric *metric, const char *label,
+					       const char *value);
+CPROM_API int cprom_metric_clear(cprom_metric *metric);
+CPROM_API int cprom_metric_unregister(cprom_metric *metric);
 
 /*
  * cprom_labels(metric, "GET", "200"): the child of these label values, in the
  * order of .labels, made if it is new. It has the type of the metric and stays
- * valid until it is removed. EINVAL: number of values, not UTF-8, too long.
- * ENOMEM: no memory. Past a series limit, or without memory for one more, the
+ * valid until it is removed. EINVAL: number of values, not UTF-8, too long; also of
+ * the calls below. ENOENT: the metric was unregistered; also below. ENOMEM: no
+ * memory for one more thread. Past a series limit, or without memory for one more, the
  * result is the family's overflow child, all of whose values are "overflow".
  *
- * cprom_remove(metric, …): 0, or -1 with ENOENT. The child is invalid from now
+ * cprom_remove(metric, …): 0, or -1; ENOENT: no such child. The child is invalid from now
  * on, as after free(); an update through it does no harm beyond a false count.
  * cprom_remove_matching(metric, label, value): how many were removed, or -1.
  * cprom_clear(metric): removes every child. The overflow child always stays.
@@ -296,26 +310,26 @@ CPROM_API int cprom_metric_unregister(cprom_metric *m);
  */
 
 /* Counters only grow. Fractions are kept apart, so whole numbers are exact to 2^64. */
-CPROM_API void cprom_counter_inc(cprom_counter *c);
-CPROM_API void cprom_counter_add(cprom_counter *c, double v); /* finite and ≥ 0, else dropped and counted */
-CPROM_API double cprom_counter_value(const cprom_counter *c);
+CPROM_API void cprom_counter_inc(cprom_counter *counter);
+CPROM_API void cprom_counter_add(cprom_counter *counter, double v); /* finite, ≥ 0; else dropped, counted */
+CPROM_API double cprom_counter_value(const cprom_counter *counter);
 
 /* Gauges take any value, infinities and NaN included. One gauge is one atomic word, or one per process. */
-CPROM_API void cprom_gauge_set(cprom_gauge *g, double v);
-CPROM_API void cprom_gauge_inc(cprom_gauge *g);
-CPROM_API void cprom_gauge_dec(cprom_gauge *g);
-CPROM_API void cprom_gauge_add(cprom_gauge *g, double v);
-CPROM_API void cprom_gauge_sub(cprom_gauge *g, double v);
-CPROM_API void cprom_gauge_set_max(cprom_gauge *g, double v); /* keeps the larger; NaN is dropped */
-CPROM_API void cprom_gauge_set_min(cprom_gauge *g, double v);
-CPROM_API void cprom_gauge_set_to_current_time(cprom_gauge *g); /* Unix time in seconds */
-CPROM_API double cprom_gauge_value(const cprom_gauge *g);
+CPROM_API void cprom_gauge_set(cprom_gauge *gauge, double v);
+CPROM_API void cprom_gauge_inc(cprom_gauge *gauge);
+CPROM_API void cprom_gauge_dec(cprom_gauge *gauge);
+CPROM_API void cprom_gauge_add(cprom_gauge *gauge, double v);
+CPROM_API void cprom_gauge_sub(cprom_gauge *gauge, double v);
+CPROM_API void cprom_gauge_set_max(cprom_gauge *gauge, double v); /* keeps the larger; NaN is dropped */
+CPROM_API void cprom_gauge_set_min(cprom_gauge *gauge, double v);
+CPROM_API void cprom_gauge_set_to_current_time(cprom_gauge *gauge); /* Unix time in seconds */
+CPROM_API double cprom_gauge_value(const cprom_gauge *gauge);
 
 /* Histograms count an observation in the first bucket with v ≤ bound. NaN is dropped and counted. */
-CPROM_API void cprom_histogram_observe(cprom_histogram *h, double v);
-CPROM_API void cprom_histogram_observe_many(cprom_histogram *h, double v, uint64_t n); /* v, n times */
-CPROM_API uint64_t cprom_histogram_count(const cprom_histogram *h);
-CPROM_API double cprom_histogram_sum(const cprom_histogram *h);
+CPROM_API void cprom_histogram_observe(cprom_histogram *histogram, double v);
+CPROM_API void cprom_histogram_observe_many(cprom_histogram *histogram, double v, uint64_t n); /* v, n times */
+CPROM_API uint64_t cprom_histogram_count(const cprom_histogram *histogram);
+CPROM_API double cprom_histogram_sum(const cprom_histogram *histogram);
 
 /*
  * Exemplars: one update as an example, with labels that say where to look, such as the trace
@@ -328,8 +342,9 @@ CPROM_API double cprom_histogram_sum(const cprom_histogram *h);
  * or for which the registry has no memory, is left out and counted in the library's own
  * metrics. No labels: no exemplar. C++: {array, count} for labels that are not constants.
  */
-CPROM_API void cprom_counter_add_exemplar(cprom_counter *c, double v, cprom_strings labels);
-CPROM_API void cprom_histogram_observe_exemplar(cprom_histogram *h, double v, cprom_strings labels);
+CPROM_API void cprom_counter_add_exemplar(cprom_counter *counter, double v, cprom_strings labels);
+CPROM_API void cprom_histogram_observe_exemplar(cprom_histogram *histogram, double v,
+						cprom_strings labels);
 
 /*
  * Exemplars of plain observations. The hook is called after cprom_histogram_observe() and
@@ -350,7 +365,8 @@ CPROM_API void cprom_exemplar_labels(cprom_exemplar *e, cprom_strings labels); /
  * Bucket bounds for .buckets, written to out[0 … count-1], +Inf not included.
  * linear: start, start+width, …; exponential: start, start·factor, …;
  * range: count bounds from min to max, each the same factor apart.
- * An empty list and EINVAL if the arguments give no ascending bounds.
+ * An empty list and EINVAL if the arguments give no ascending bounds. Async-signal-safe
+ * if they succeed.
  */
 CPROM_API cprom_doubles cprom_linear_buckets(double start, double width, size_t count, double *out);
 CPROM_API cprom_doubles cprom_exponential_buckets(double start, double factor, size_t count, double *out);
@@ -360,10 +376,10 @@ CPROM_API cprom_doubles cprom_exponential_buckets_range(double min, double max, 
  * Summaries: count and sum over the whole life, quantiles over a sliding window
  * (NaN while it is empty), each within 1.1 % of a value that was observed.
  */
-CPROM_API void cprom_summary_observe(cprom_summary *s, double v);
-CPROM_API uint64_t cprom_summary_count(const cprom_summary *s);
-CPROM_API double cprom_summary_sum(const cprom_summary *s);
-CPROM_API double cprom_summary_quantile(const cprom_summary *s, double q); /* NaN: none to give */
+CPROM_API void cprom_summary_observe(cprom_summary *summary, double v);
+CPROM_API uint64_t cprom_summary_count(const cprom_summary *summary);
+CPROM_API double cprom_summary_sum(const cprom_summary *summary);
+CPROM_API double cprom_summary_quantile(const cprom_summary *summary, double q); /* NaN: none to give */
 
 /*
  * Infos are texts: a sample of value 1, named with "_info" at the end whether the metric is or
@@ -373,7 +389,7 @@ CPROM_API double cprom_summary_quantile(const cprom_summary *s, double q); /* Na
  * ones. 0, or -1: EINVAL: no such label name, or a label of the metric; a value is not UTF-8;
  * too long. ENOENT: removed. ENOMEM: the registry's byte budget is used up.
  */
-CPROM_API int cprom_info_put(cprom_info *i, cprom_strings texts); /* { NULL, 0 }: none */
+CPROM_API int cprom_info_put(cprom_info *info, cprom_strings texts); /* { NULL, 0 }: none */
 
 /*
  * Statesets say which of some named states are on, each in a sample of value 1 or 0 with a label
@@ -385,10 +401,10 @@ CPROM_API int cprom_info_put(cprom_info *i, cprom_strings texts); /* { NULL, 0 }
  * a state that is not there, they are dropped and counted. set_name: by name; 0, or -1 and EINVAL.
  * value: bit i is state i.
  */
-CPROM_API void cprom_stateset_set(cprom_stateset *s, unsigned state);
-CPROM_API void cprom_stateset_enable(cprom_stateset *s, unsigned state, int on);
-CPROM_API int cprom_stateset_set_name(cprom_stateset *s, const char *state);
-CPROM_API uint64_t cprom_stateset_value(const cprom_stateset *s);
+CPROM_API void cprom_stateset_set(cprom_stateset *stateset, unsigned state);
+CPROM_API void cprom_stateset_enable(cprom_stateset *stateset, unsigned state, int on);
+CPROM_API int cprom_stateset_set_name(cprom_stateset *stateset, const char *state);
+CPROM_API uint64_t cprom_stateset_value(const cprom_stateset *stateset);
 
 /* ---- collectors ---------------------------------------------------------- */
 
@@ -409,7 +425,7 @@ typedef struct cprom_collector_options {
 	void (*collect)(cprom_sink *out, void *arg);
 	void *arg;
 	cprom_registry *registry;
-	void (*release)(void *arg); /* called once, when no scrape uses arg any more */
+	void (*release)(void *arg); /* called once: no scrape uses arg any more, or the registry is freed */
 } cprom_collector_options;
 
 /*
@@ -418,13 +434,13 @@ typedef struct cprom_collector_options {
  * library, also register and unregister. Several scrapes may run it at once.
  * EINVAL: no function. ENOMEM: the registry's byte budget is used up.
  */
-CPROM_API cprom_collector *cprom_collector_create(const cprom_collector_options *o);
+CPROM_API cprom_collector *cprom_collector_create(const cprom_collector_options *options);
 
 /*
  * No scrape that starts later runs it. One that runs it now goes on: arg must
  * live until .release is called, which may be before this returns.
  */
-CPROM_API void cprom_collector_unregister(cprom_collector *c);
+CPROM_API void cprom_collector_unregister(cprom_collector *collector);
 
 typedef struct cprom_family_options {
 	size_t size;
@@ -454,20 +470,24 @@ typedef struct cprom_sample {
  * Inside a collector: cprom_sink_family(out, type, "name", "Help.", .unit = …) begins a family;
  * cprom_sink_sample(out, value, …) then adds samples to it. A family or sample that is not
  * valid, or that is in the page already, is left out, counted in the library's own metrics,
- * and -1 with EINVAL or EEXIST is returned. A family without samples is not shown.
+ * and -1 with EINVAL or EEXIST is returned. A family without samples is not shown. In
+ * OpenMetrics a series may have several samples, one behind the other, of ascending timestamps.
  */
-CPROM_API int cprom_sink_begin(cprom_sink *out, const cprom_family_options *o);
-CPROM_API int cprom_sink_add(cprom_sink *out, const cprom_sample *s);
+CPROM_API int cprom_sink_begin(cprom_sink *out, const cprom_family_options *options);
+CPROM_API int cprom_sink_add(cprom_sink *out, const cprom_sample *sample);
 
-/* The collector could not do its work: all that it emitted in this scrape is left out. */
+/*
+ * The collector could not do its work: all that it emitted in this scrape is left out. So it is
+ * where begin or add return -1 with ENOMEM.
+ */
 CPROM_API void cprom_sink_fail(cprom_sink *out, const char *why);
 
 /*
  * The process_* metrics of a registry (the default registry starts with them).
  * Each is left out where the system does not tell. 0, or -1 with ENOMEM.
  */
-CPROM_API int cprom_process_enable(cprom_registry *r);
-CPROM_API int cprom_process_disable(cprom_registry *r);
+CPROM_API int cprom_process_enable(cprom_registry *registry);
+CPROM_API int cprom_process_disable(cprom_registry *registry);
 
 typedef struct cprom_build_info_options {
 	size_t size;
@@ -478,20 +498,21 @@ typedef struct cprom_build_info_options {
 	cprom_registry *registry;
 } cprom_build_info_options;
 
-/* A gauge <application>_build_info of value 1 with the given texts as labels. */
-CPROM_API cprom_gauge *cprom_build_info_create(const cprom_build_info_options *o);
+/* A gauge <application>_build_info of value 1 with the given texts as labels. errno as of a gauge. */
+CPROM_API cprom_gauge *cprom_build_info_create(const cprom_build_info_options *options);
 
 /* ---- output -------------------------------------------------------------- */
 
 /*
  * One pass over a registry, pulled by the caller. accept is an HTTP Accept
- * value or NULL. read() gives at most n bytes, 0 at the end of the page, -1
+ * value or NULL. open() gives a scrape to close(), or NULL with ENOMEM.
+ * read() gives at most n bytes, 0 at the end of the page, -1
  * with ENOMEM, for good; it never waits. Memory stays constant, whatever the number of
  * series: what is held is at most the lines of one series, the output of one
  * collector, and the names of the families before the last collector.
  * A series that is made after open() is not in the page.
  */
-CPROM_API CPROM_MUST_USE cprom_scrape *cprom_scrape_open(cprom_registry *r, const char *accept);
+CPROM_API CPROM_MUST_USE cprom_scrape *cprom_scrape_open(cprom_registry *registry, const char *accept);
 
 /*
  * The same, of some families alone, which is what name[] in the query of a server's page asks
@@ -507,13 +528,16 @@ typedef struct cprom_scrape_options {
 	cprom_strings names; /* of families, copied; count 0: all families */
 } cprom_scrape_options;
 
-CPROM_API CPROM_MUST_USE cprom_scrape *cprom_scrape_open_with(const cprom_scrape_options *o);
-CPROM_API const char *cprom_scrape_content_type(const cprom_scrape *s);
-CPROM_API ssize_t cprom_scrape_read(cprom_scrape *s, void *buf, size_t n);
-CPROM_API void cprom_scrape_close(cprom_scrape *s);
+CPROM_API CPROM_MUST_USE cprom_scrape *cprom_scrape_open_with(const cprom_scrape_options *options);
+CPROM_API const char *cprom_scrape_content_type(const cprom_scrape *scrape);
+CPROM_API ssize_t cprom_scrape_read(cprom_scrape *scrape, void *buf, size_t n);
+CPROM_API void cprom_scrape_close(cprom_scrape *scrape);
 
-/* The whole page, ending in NUL, to be freed with free(). *len, if len is not NULL, is its length. */
-CPROM_API CPROM_MUST_USE char *cprom_render(cprom_registry *r, const char *accept, size_t *len);
+/*
+ * The whole page, ending in NUL, to be freed with free(), or NULL with ENOMEM. *len, if len is
+ * not NULL, is its length.
+ */
+CPROM_API CPROM_MUST_USE char *cprom_render(cprom_registry *registry, const char *accept, size_t *len);
 
 /*
  * Writes a page in text format 0.0.4 to a descriptor, from anywhere: async-signal-safe, so
@@ -522,13 +546,13 @@ CPROM_API CPROM_MUST_USE char *cprom_render(cprom_registry *r, const char *accep
  * with EBUSY (the process is writing one already), ENOMEM (no place in the registry for one more
  * thread) or as of write(2); then a part may have been written. On success errno is kept.
  */
-CPROM_API int cprom_dump_fd(cprom_registry *r, int fd);
+CPROM_API int cprom_dump_fd(cprom_registry *registry, int fd);
 
 /*
  * Writes the page to path at once or not at all: a temporary file beside it,
  * fsync, rename. Mode 0644 less the umask. errno as of open, write, fsync, rename.
  */
-CPROM_API int cprom_write_textfile(cprom_registry *r, const char *path);
+CPROM_API int cprom_write_textfile(cprom_registry *registry, const char *path);
 
 /* ---- server -------------------------------------------------------------- */
 
@@ -583,30 +607,39 @@ typedef struct cprom_server_options {
  * EINVAL: address or option. Else errno as of socket, bind, listen; the
  * message names the address.
  */
-CPROM_API cprom_server *cprom_server_start_with(const cprom_server_options *o);
-CPROM_API cprom_server *cprom_server_open_with(const cprom_server_options *o);
+CPROM_API cprom_server *cprom_server_start_with(const cprom_server_options *options);
+CPROM_API cprom_server *cprom_server_open_with(const cprom_server_options *options);
 
-CPROM_API int cprom_server_fd(const cprom_server *s);             /* owned by the server */
-CPROM_API int cprom_server_step(cprom_server *s, int timeout_ms); /* as epoll_wait: -1 waits; 0, or -1 */
-CPROM_API int cprom_server_port(const cprom_server *s);           /* 0: a Unix socket; -1: NULL */
+/*
+ * fd: owned by the server, to be polled alone. step: 0, or -1 with EINVAL (the server has a thread,
+ * or is the parent's) or EDEADLK (inside its own handler, callback or collector).
+ */
+CPROM_API int cprom_server_fd(const cprom_server *server);
+CPROM_API int cprom_server_step(cprom_server *server, int timeout_ms); /* -1 waits, as epoll_wait */
+CPROM_API int cprom_server_port(const cprom_server *server);           /* 0: a Unix socket; -1: NULL */
 
 /*
  * Stops listening, lets answers under way finish for at most stop_timeout_ms,
- * then frees all. In a child of fork() it frees the child's copy only.
+ * then frees all. In a child of fork() it frees the child's copy only. Inside its own
+ * handler, callback or collector it does nothing but set errno to EDEADLK.
  */
-CPROM_API void cprom_server_stop(cprom_server *s);
+CPROM_API void cprom_server_stop(cprom_server *server);
 
 /* Inside a handler, or authorize; the strings live until it returns. */
-CPROM_API const char *cprom_request_method(const cprom_request *q);
-CPROM_API const char *cprom_request_path(const cprom_request *q);  /* decoded, without the query */
-CPROM_API const char *cprom_request_query(const cprom_request *q); /* raw, "" if none */
-CPROM_API const char *cprom_request_header(const cprom_request *q, const char *name); /* NULL if none */
+CPROM_API const char *cprom_request_method(const cprom_request *request);
+CPROM_API const char *cprom_request_path(const cprom_request *request);  /* decoded, without the query */
+CPROM_API const char *cprom_request_query(const cprom_request *request); /* raw, "" if none */
+CPROM_API const char *cprom_request_header(const cprom_request *request, const char *name); /* NULL if none */
 /* Who connected to the Unix socket; each may be NULL. 0, or -1 with ENOTCONN: it is none. */
-CPROM_API int cprom_request_peer(const cprom_request *q, uid_t *uid, gid_t *gid);
-CPROM_API void cprom_response_status(cprom_response *p, int status);            /* 200 unless set */
-CPROM_API int cprom_response_header(cprom_response *p, const char *name, const char *value);
-CPROM_API int cprom_response_write(cprom_response *p, const void *data, size_t n);
-CPROM_API int cprom_response_text(cprom_response *p, const char *text);
+CPROM_API int cprom_request_peer(const cprom_request *request, uid_t *uid, gid_t *gid);
+/*
+ * 0, or -1: EINVAL: NULL, or not a header that a handler may set; EEXIST: a second Content-Type;
+ * ENOMEM: the answer will be 503. What is written is copied.
+ */
+CPROM_API void cprom_response_status(cprom_response *response, int status); /* 200 unless set */
+CPROM_API int cprom_response_header(cprom_response *response, const char *name, const char *value);
+CPROM_API int cprom_response_write(cprom_response *response, const void *data, size_t n);
+CPROM_API int cprom_response_text(cprom_response *response, const char *text);
 
 /* ---- timing -------------------------------------------------------------- */
 
@@ -619,10 +652,10 @@ typedef struct cprom_timer {
 	uint64_t start; /* nanoseconds; 0: it does not run */
 } cprom_timer;
 
-CPROM_API cprom_timer cprom_metric_timer(cprom_metric *m);
-CPROM_API double cprom_timer_observe(cprom_timer *t); /* seconds; records once, then is discarded */
-CPROM_API double cprom_metric_timer_observe(cprom_timer *t, cprom_metric *m); /* … with the labels known now */
-CPROM_API void cprom_timer_discard(cprom_timer *t);
+CPROM_API cprom_timer cprom_metric_timer(cprom_metric *metric);
+CPROM_API double cprom_timer_observe(cprom_timer *timer); /* seconds; records once; then 0 */
+CPROM_API double cprom_metric_timer_observe(cprom_timer *timer, cprom_metric *metric); /* … known now */
+CPROM_API void cprom_timer_discard(cprom_timer *timer);
 
 /*
  * Calls, errors, in-progress and latency of one operation: NAME_calls_total,
@@ -649,10 +682,12 @@ typedef struct cprom_instrument_options {
 } cprom_instrument_options;
 
 /* 0, or -1 with errno as of the first family that could not be made; the families that could be made stay, and count. */
-CPROM_API int cprom_instrument_create(cprom_instrument *out, const cprom_instrument_options *o);
+CPROM_API int cprom_instrument_create(cprom_instrument *instrument,
+				      const cprom_instrument_options *options);
 
 /* The same instrument for one combination of label values. */
-CPROM_API cprom_instrument cprom_instrument_child(const cprom_instrument *i, cprom_strings values);
+CPROM_API cprom_instrument cprom_instrument_child(const cprom_instrument *instrument,
+						  cprom_strings values);
 
 /* One call under way: begin counts it, end records it. */
 typedef struct cprom_call {
@@ -661,8 +696,8 @@ typedef struct cprom_call {
 	int failed; /* set by the call's own code, or by the decorator from its result */
 } cprom_call;
 
-CPROM_API cprom_call cprom_call_begin(const cprom_instrument *i);
-CPROM_API void cprom_call_end(cprom_call *c);
+CPROM_API cprom_call cprom_call_begin(const cprom_instrument *instrument);
+CPROM_API void cprom_call_end(cprom_call *call);
 
 #ifdef __cplusplus
 }

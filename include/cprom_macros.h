@@ -9,8 +9,8 @@
 #ifndef CPROM_MACROS_H
 #define CPROM_MACROS_H
 
-#define CPROM_CONCAT_(a, b) a##b
-#define CPROM_CONCAT(a, b) CPROM_CONCAT_(a, b)
+#define CPROM_PASTE_(a, b) a##b
+#define CPROM_CONCAT_(a, b) CPROM_PASTE_(a, b)
 
 #ifndef __cplusplus
 
@@ -65,39 +65,39 @@
 		 cprom_metric *: (m))
 
 static inline cprom_counter *
-cprom_counter_labels(cprom_counter *m, cprom_strings values)
+cprom_counter_labels(cprom_counter *counter, cprom_strings values)
 {
-	return (cprom_counter *)cprom_metric_labels((cprom_metric *)m, values);
+	return (cprom_counter *)cprom_metric_labels((cprom_metric *)counter, values);
 }
 
 static inline cprom_gauge *
-cprom_gauge_labels(cprom_gauge *m, cprom_strings values)
+cprom_gauge_labels(cprom_gauge *gauge, cprom_strings values)
 {
-	return (cprom_gauge *)cprom_metric_labels((cprom_metric *)m, values);
+	return (cprom_gauge *)cprom_metric_labels((cprom_metric *)gauge, values);
 }
 
 static inline cprom_histogram *
-cprom_histogram_labels(cprom_histogram *m, cprom_strings values)
+cprom_histogram_labels(cprom_histogram *histogram, cprom_strings values)
 {
-	return (cprom_histogram *)cprom_metric_labels((cprom_metric *)m, values);
+	return (cprom_histogram *)cprom_metric_labels((cprom_metric *)histogram, values);
 }
 
 static inline cprom_summary *
-cprom_summary_labels(cprom_summary *m, cprom_strings values)
+cprom_summary_labels(cprom_summary *summary, cprom_strings values)
 {
-	return (cprom_summary *)cprom_metric_labels((cprom_metric *)m, values);
+	return (cprom_summary *)cprom_metric_labels((cprom_metric *)summary, values);
 }
 
 static inline cprom_info *
-cprom_info_labels(cprom_info *m, cprom_strings values)
+cprom_info_labels(cprom_info *info, cprom_strings values)
 {
-	return (cprom_info *)cprom_metric_labels((cprom_metric *)m, values);
+	return (cprom_info *)cprom_metric_labels((cprom_metric *)info, values);
 }
 
 static inline cprom_stateset *
-cprom_stateset_labels(cprom_stateset *m, cprom_strings values)
+cprom_stateset_labels(cprom_stateset *stateset, cprom_strings values)
 {
-	return (cprom_stateset *)cprom_metric_labels((cprom_metric *)m, values);
+	return (cprom_stateset *)cprom_metric_labels((cprom_metric *)stateset, values);
 }
 
 #define cprom_labels(m, ...)                                                                       \
@@ -118,7 +118,7 @@ cprom_stateset_labels(cprom_stateset *m, cprom_strings values)
  */
 #define CPROM_DEFINE_(type, ident, ...)                                                            \
 	cprom_##type *ident;                                                                       \
-	static void __attribute__((constructor)) CPROM_CONCAT(cprom_define_, ident)(void)          \
+	static void __attribute__((constructor)) CPROM_CONCAT_(cprom_define_, ident)(void)         \
 	{                                                                                          \
 		ident = cprom_##type##_new(__VA_ARGS__);                                           \
 	}                                                                                          \
@@ -358,7 +358,7 @@ cprom_unregister(Metric *m)
 #endif
 
 /* A name that no other expansion has: blocks and scopes may be nested and repeated. */
-#define CPROM_UNIQUE_(word) CPROM_CONCAT(cprom_##word##_, __COUNTER__)
+#define CPROM_UNIQUE_(word) CPROM_CONCAT_(cprom_##word##_, __COUNTER__)
 
 #ifndef __cplusplus
 
@@ -382,7 +382,7 @@ cprom_unregister(Metric *m)
 
 #define CPROM_INSTRUMENT(ident, ...)                                                               \
 	cprom_instrument ident;                                                                    \
-	static void __attribute__((constructor)) CPROM_CONCAT(cprom_define_, ident)(void)          \
+	static void __attribute__((constructor)) CPROM_CONCAT_(cprom_define_, ident)(void)         \
 	{                                                                                          \
 		cprom_instrument_new(&ident, __VA_ARGS__);                                         \
 	}                                                                                          \
@@ -492,8 +492,8 @@ CPROM_FAILED_(const Value &v)
 
 /* A block that is the scope of one variable: the loop is left when *_once is NULL. */
 #define CPROM_BLOCK_(type, end, ident, value)                                                      \
-	for (CPROM_SCOPED_(type, end, ident) = (value), *CPROM_CONCAT(ident, _once) = &ident;      \
-	     CPROM_CONCAT(ident, _once) != NULL; CPROM_CONCAT(ident, _once) = NULL)
+	for (CPROM_SCOPED_(type, end, ident) = (value), *CPROM_CONCAT_(ident, _once) = &ident;     \
+	     CPROM_CONCAT_(ident, _once) != NULL; CPROM_CONCAT_(ident, _once) = NULL)
 
 CPROM_INLINE_ void
 cprom_timer_end_(cprom_timer *t)

@@ -14,6 +14,7 @@ man_pages = \
 	man/cprom_histogram_new.3 \
 	man/cprom_info_new.3 \
 	man/cprom_labels.3 \
+	man/cprom_metrics.7 \
 	man/cprom_process_enable.3 \
 	man/cprom_registry_new.3 \
 	man/cprom_scrape_open.3 \
@@ -22,6 +23,7 @@ man_pages = \
 	man/cprom_summary_new.3 \
 	man/cprom_threads.7 \
 	man/cprom_time.3 \
+	man/cprom_tutorial.7 \
 	man/cprom_write_textfile.3
 
 dist_man_MANS = $(man_pages)

@@ -216,6 +216,7 @@ cprom_sink_begin(cprom_sink *out, const cprom_family_options *from)
 	out->type = o.type;
 	out->head.length = 0;
 	out->labels.length = 0;
+	out->last_start = 0;
 	forget_sets(out);
 	if (check_family(out, &o) == -1)
 		return -1;
@@ -421,16 +422,34 @@ take_back(cprom_sink *out, size_t start)
 	return NULL;
 }
 
-/* Spells the labels and enters them; their text, or NULL if they cannot be in the page. */
+/* Readers of OpenMetrics take all samples of an info for one group: all have a time, or none has. */
+static bool
+shows_time(const cprom_sink *out)
+{
+	return out->naming.type != CPROM_TYPE_INFO;
+}
+
+/*
+ * Is a sample of these labels what the last one became later? OpenMetrics alone has several
+ * samples of one series: right behind each other, of ascending times.
+ */
+static bool
+goes_on(const cprom_sink *out, const struct label_set *set, int64_t timestamp_ms)
+{
+	return out->format->kind == FORMAT_OPENMETRICS && shows_time(out) &&
+	       set->start == out->last_start && out->last_ms > 0 && timestamp_ms > out->last_ms;
+}
+
+/* Spells a sample's labels and enters them; their text, or NULL if they cannot be in the page. */
 static const char *
-enter_labels(cprom_sink *out, cprom_strings labels, size_t *length)
+enter_labels(cprom_sink *out, const cprom_sample *s, size_t *length)
 {
 	size_t start = out->labels.length;
 	struct label_set *set;
 	const char *text;
 	uint32_t hash;
 
-	if (!grow_sets(out) || !spell_labels(out, labels)) {
+	if (!grow_sets(out) || !spell_labels(out, s->labels)) {
 		out->failed = true; /* nobody would see what is missing from the page */
 		cpromi_fail(ENOMEM, "%s: no memory for a sample in this scrape", out->head.bytes);
 		return take_back(out, start);
@@ -445,14 +464,21 @@ enter_labels(cprom_sink *out, cprom_strings labels, size_t *length)
 	}
 	hash = hash_labels(out, text, *length);
 	set = find_set(out, hash, text);
-	if (set->start != 0) {
+	if (set->start != 0 && goes_on(out, set, s->timestamp_ms)) {
+		take_back(out, start);
+		text = out->labels.bytes + set->start - 1;
+		*length = strlen(text);
+	} else if (set->start != 0) {
 		refuse(out, SELF_SAMPLES_DUPLICATE);
 		cpromi_fail(EEXIST, "%s: a sample of these labels is in the page already",
 			    out->head.bytes);
 		return take_back(out, start);
+	} else {
+		*set = (struct label_set){hash, start + 1};
+		out->set_count++;
 	}
-	*set = (struct label_set){hash, start + 1};
-	out->set_count++;
+	out->last_start = set->start;
+	out->last_ms = s->timestamp_ms;
 	return text;
 }
 
@@ -546,13 +572,6 @@ read_states(cprom_sink *out, const cprom_sample *s, struct samples *r)
 		.timestamp_ms = s->timestamp_ms,
 	};
 	return true;
-}
-
-/* Readers of OpenMetrics take all samples of an info for one group: all have a time, or none has. */
-static bool
-shows_time(const cprom_sink *out)
-{
-	return out->naming.type != CPROM_TYPE_INFO;
 }
 
 /* In the scratch memory of the sink; false without memory. */
@@ -664,7 +683,7 @@ cprom_sink_add(cprom_sink *out, const cprom_sample *from)
 	memcpy(&s, from, from->size < sizeof(s) ? from->size : sizeof(s));
 	if (check_sample(out, &s) == -1 || check_labels(out, s.labels) == -1)
 		return refuse(out, SELF_SAMPLES_INVALID);
-	labels = enter_labels(out, s.labels, &length);
+	labels = enter_labels(out, &s, &length);
 	if (labels == NULL)
 		return -1;
 	if (!out->left_out && read_sample(out, &s, &r)) {

@@ -43,6 +43,8 @@ struct cprom_sink {
 	struct buffer labels;  /* label texts of its samples */
 	struct label_set *sets;
 	size_t set_count, set_capacity; /* capacity: a power of two */
+	size_t last_start;              /* of the labels of its last sample, + 1; 0: it has none */
+	int64_t last_ms;                /* the time of that */
 };
 
 /* Runs the collector into the scrape's buffers. Not in an epoch: it is user code. */

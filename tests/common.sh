@@ -109,6 +109,31 @@ public_functions()
 		sed -E 's/.*[ *](cprom_[a-z0-9_]+) *\($/\1/' | sort
 }
 
+# same_output WANTED FILE: whether they are the same, but for what "..." stands for in WANTED: a word
+# or a part of one. Shows the difference if not.
+same_output()
+{
+	test -s "$1" || {
+		echo "nothing is said of what is printed:"
+		cat "$2"
+		return 1
+	}
+	awk '
+		NR == FNR { wanted[++n] = $0; next }
+		{
+			pattern = wanted[FNR]
+			gsub(/[][\\.^$*+?(){}|]/, "\\\\&", pattern)
+			gsub(/\\\.\\\.\\\./, "[^ ]+", pattern)
+			if (FNR > n || $0 !~ "^" pattern "$")
+				different = 1
+		}
+		END { exit different || NR != 2 * n }
+	' "$1" "$2" || {
+		diff "$1" "$2"
+		return 1
+	}
+}
+
 # house_sources: every file of ours that is source text, one per line.
 house_sources()
 {

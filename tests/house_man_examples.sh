@@ -1,39 +1,38 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# house_man_examples: each whole program of an EXAMPLES section compiles without a warning, runs and returns 0.
+# house_man_examples: each program of an EXAMPLES section compiles without a warning, returns 0, and prints what the page says.
+#
+# The literal blocks of EXAMPLES are by turns a whole program and what it prints, in which "..."
+# stands for what is different each time.
 . "${0%/*}/common.sh"
 scratch
 
 library=$top_builddir/.libs/libcprom.a
 flags="-std=gnu11 -Wall -Wextra -Werror -O1 -pthread $sanitizer_flags"
 
-# programs PAGE: writes each literal block of EXAMPLES that has a main to $tmp/PAGE.N.c.
-programs()
+# blocks PAGE: writes the literal blocks of EXAMPLES to $tmp/PAGE.N.c and $tmp/PAGE.N.wanted.
+blocks()
 {
-	awk -v stem="$tmp/${1##*/}" '
+	awk -v stem="$tmp/${1##*/}." '
 		/^\.Sh/ { in_examples = $2 == "EXAMPLES" }
-		/^\.Bd/ && in_examples { in_block = 1; text = ""; next }
-		/^\.Ed/ && in_block {
-			in_block = 0
-			if (text ~ /(^|\n| )main\(/) {
-				file = stem "." ++n ".c"
-				printf "%s", text >file
-				close(file)
-			}
-		}
-		in_block {
+		/^\.Bd/ && in_examples { inside = 1; n++; next }
+		/^\.Ed/ { inside = 0 }
+		inside {
 			gsub(/\\&/, "")
 			gsub(/\\-/, "-")
 			gsub(/\\\(aq/, "\047")
 			gsub(/\\\(dq/, "\"")
 			gsub(/\\e|\\\(rs/, "\\")
-			text = text $0 "\n"
+			print >(stem int((n + 1) / 2) (n % 2 ? ".c" : ".wanted"))
 		}
 	' "$1"
 }
 
-for page in "$top_srcdir"/man/*.[1-9] ; do
-	test ! -f "$page" || programs "$page"
+for page in "$top_srcdir"/man/*.[1-9]; do
+	test ! -f "$page" || blocks "$page"
+	case $page in
+	*.3) test -f "$tmp/${page##*/}.1.c" || complain "${page##*/} has no example" ;;
+	esac
 done
 
 count=0
@@ -46,10 +45,9 @@ for program in "$tmp"/*.c; do
 		cat "$program"
 		continue
 	fi
-	(cd "$tmp" && timeout 30 ./a.out >"$tmp/output" 2>&1) || {
-		complain "$name ended with status $?"
-		cat "$tmp/output"
-	}
+	expand "$program" | awk 'length($0) > 75' | grep . && complain "$name: lines too long for a terminal"
+	(cd "$tmp" && timeout 30 ./a.out >"$tmp/printed" 2>&1) || complain "$name ended with status $?"
+	same_output "${program%.c}.wanted" "$tmp/printed" || complain "$name prints something else"
 done
 
 finish "$count programs out of the manual"

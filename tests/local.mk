@@ -48,10 +48,10 @@ unit_tests = \
 	tests/test_lane \
 	tests/test_lines \
 	tests/test_metric \
-	tests/test_naming \
 	tests/test_name \
-	tests/test_negotiate \
+	tests/test_naming \
 	tests/test_native \
+	tests/test_negotiate \
 	tests/test_number \
 	tests/test_openmetrics \
 	tests/test_part \
@@ -85,6 +85,8 @@ house_tests = \
 	tests/house_headers.sh \
 	tests/house_man.sh \
 	tests/house_man_examples.sh \
+	tests/house_man_promlint.sh \
+	tests/house_man_synopsis.sh \
 	tests/house_number_table.sh \
 	tests/house_symbols.sh \
 	tests/house_text.sh
@@ -108,9 +110,11 @@ e2e_tests = \
 around_tests = \
 	tests/e2e_embedding.sh \
 	tests/e2e_http.sh \
+	tests/e2e_hub_usage.sh \
 	tests/e2e_release.sh \
 	tests/e2e_tls.sh \
-	tests/e2e_workshop.sh
+	tests/e2e_workshop.sh \
+	tests/tutorial.sh
 
 # Compiles the core for itself; see explore/local.mk.
 explore_tests = tests/explore.sh
@@ -119,9 +123,11 @@ explore_tests = tests/explore.sh
 test_helpers = \
 	tests/accept_proxy.py \
 	tests/check_formats.py \
+	tests/check_hub_usage.py \
 	tests/check_openmetrics.py \
 	tests/check_page.py \
 	tests/check_protobuf.py \
+	tests/check_synopsis.py \
 	tests/check_workshop.py \
 	tests/common.sh \
 	tests/compare_jobs.py \
@@ -130,6 +136,7 @@ test_helpers = \
 	tests/expect.h \
 	tests/gen_crc32_table.py \
 	tests/gen_number_table.py \
+	tests/grafana_proxy.py \
 	tests/guard_page.h \
 	tests/heap.h \
 	tests/long_run.h \

@@ -306,15 +306,17 @@ add_summary(const char *help, unsigned family)
 static void
 collect(cprom_sink *out, void *arg)
 {
+	int64_t when; /* one for all: OpenMetrics alone has several samples of ascending times */
 	char name[64];
 
 	(void)arg;
 	state = 0x5eed ^ *(uint64_t *)arg; /* the same in each format */
+	when = 1754006400000 + below(100000);
 	name_of(name, "", 99);
 	cprom_sink_family(out, below(2) ? CPROM_TYPE_GAUGE : CPROM_TYPE_UNKNOWN, name, text());
 	for (unsigned n = below(4); n > 0; n--)
 		cprom_sink_sample(out, any_value(), .labels = CPROM_LABELS("k", text()),
-				  .timestamp_ms = below(2) ? 0 : 1754006400000 + below(100000));
+				  .timestamp_ms = below(2) ? 0 : when);
 	name_of(name, "", 98);
 	cprom_sink_family(out, CPROM_TYPE_HISTOGRAM, name, text());
 	cprom_sink_sample(out, 0, .bounds = CPROM_DOUBLES(1, 2.5),

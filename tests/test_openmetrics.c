@@ -202,6 +202,95 @@ infos_have_no_times(void **state)
 }
 
 static void
+emit_history(cprom_sink *out, void *arg)
+{
+	static const uint64_t counts[] = {1, 2};
+
+	(void)arg;
+	cprom_sink_family(out, CPROM_TYPE_GAUGE, "g", "G.");
+	cprom_sink_sample(out, 1, .labels = CPROM_LABELS("a", "1", "b", "2"), .timestamp_ms = 1000);
+	cprom_sink_sample(out, 2, .labels = CPROM_LABELS("b", "2", "a", "1"), .timestamp_ms = 1001);
+	cprom_sink_sample(out, 3, .labels = CPROM_LABELS("a", "1", "b", "2"), .timestamp_ms = 9000);
+	cprom_sink_sample(out, 4, .timestamp_ms = 500);
+	cprom_sink_sample(out, 5, .timestamp_ms = 600);
+	cprom_sink_family(out, CPROM_TYPE_COUNTER, "c", "C.");
+	cprom_sink_sample(out, 1, .timestamp_ms = 1000, .created_ms = 500);
+	cprom_sink_sample(out, 2, .timestamp_ms = 2000, .created_ms = 500);
+	cprom_sink_family(out, CPROM_TYPE_HISTOGRAM, "h", "H.");
+	for (int64_t ms = 1000; ms <= 2000; ms += 1000)
+		cprom_sink_sample(out, 0, .bounds = CPROM_DOUBLES(1), .counts = counts, .sum = 5,
+				  .timestamp_ms = ms);
+}
+
+static void
+a_series_may_have_several_samples_of_ascending_times(void **state)
+{
+	(void)state;
+	assert_non_null(cprom_collector_new(emit_history, NULL, .registry = registry));
+	assert_openmetrics(
+		"# TYPE g gauge\n# HELP g G.\n"
+		"g{a=\"1\",b=\"2\"} 1 1\ng{a=\"1\",b=\"2\"} 2 1.001\n"
+		"g{a=\"1\",b=\"2\"} 3 9\ng 4 0.500\ng 5 0.600\n"
+		"# TYPE c counter\n# HELP c C.\nc_total 1 1\nc_created 0.500 1\n"
+		"c_total 2 2\nc_created 0.500 2\n"
+		"# TYPE h histogram\n# HELP h H.\n"
+		"h_bucket{le=\"1.0\"} 1 1\nh_bucket{le=\"+Inf\"} 3 1\nh_sum 5 1\nh_count 3 1\n"
+		"h_bucket{le=\"1.0\"} 1 2\nh_bucket{le=\"+Inf\"} 3 2\nh_sum 5 2\nh_count 3 2\n"
+		"# EOF\n");
+}
+
+static void
+elsewhere_the_first_of_them_stays(void **state)
+{
+	(void)state;
+	assert_non_null(cprom_collector_new(emit_history, NULL, .registry = registry));
+	assert_page(registry, "# HELP g G.\n# TYPE g gauge\n"
+			      "g{a=\"1\",b=\"2\"} 1 1000\ng 4 500\n"
+			      "# HELP c C.\n# TYPE c counter\nc 1 1000\n"
+			      "# HELP h H.\n# TYPE h histogram\n"
+			      "h_bucket{le=\"1\"} 1 1000\nh_bucket{le=\"+Inf\"} 3 1000\n"
+			      "h_sum 5 1000\nh_count 3 1000\n");
+}
+
+static int
+emit_at(cprom_sink *out, const char *label, int64_t timestamp_ms)
+{
+	return cprom_sink_sample(out, 1, .labels = CPROM_LABELS("a", label),
+				 .timestamp_ms = timestamp_ms);
+}
+
+static void
+emit_wrong_histories(cprom_sink *out, void *arg)
+{
+	(void)arg;
+	cprom_sink_family(out, CPROM_TYPE_GAUGE, "g", "G.");
+	assert_int_equal(emit_at(out, "1", 1000), 0);
+	assert_int_equal(emit_at(out, "1", 1000), -1); /* at the same time */
+	assert_int_equal(errno, EEXIST);
+	assert_int_equal(emit_at(out, "1", 999), -1);
+	assert_int_equal(emit_at(out, "1", 0), -1);
+	assert_int_equal(emit_at(out, "1", 1001), 0); /* what is refused changes nothing */
+	assert_int_equal(emit_at(out, "2", 0), 0);
+	assert_int_equal(emit_at(out, "2", 1), -1);    /* some with a time, some without */
+	assert_int_equal(emit_at(out, "1", 2000), -1); /* another series stands between */
+	cprom_sink_family(out, CPROM_TYPE_GAUGE, "f", "F.");
+	assert_int_equal(emit_at(out, "1", 1), 0); /* another family starts anew */
+	cprom_sink_family(out, CPROM_TYPE_INFO, "i", "I.");
+	assert_int_equal(emit_at(out, "1", 1000), 0);
+	assert_int_equal(emit_at(out, "1", 2000), -1); /* its times are not shown */
+}
+
+static void
+no_history_goes_back_or_is_interrupted(void **state)
+{
+	(void)state;
+	assert_non_null(cprom_collector_new(emit_wrong_histories, NULL, .registry = registry));
+	assert_openmetrics("# TYPE g gauge\n# HELP g G.\ng{a=\"1\"} 1 1\ng{a=\"1\"} 1 1.001\n"
+			   "g{a=\"2\"} 1\n# TYPE f gauge\n# HELP f F.\nf{a=\"1\"} 1 0.001\n"
+			   "# TYPE i info\n# HELP i I.\ni_info{a=\"1\"} 1\n# EOF\n");
+}
+
+static void
 emit_falling_quantiles(cprom_sink *out, void *arg)
 {
 	static const double values[] = {5, -3, NAN, 1};
@@ -477,6 +566,9 @@ main(void)
 		TEST(what_a_histogram_may_show_cannot_be_registered_beside_it),
 		TEST(times_are_in_seconds),
 		TEST(infos_have_no_times),
+		TEST(a_series_may_have_several_samples_of_ascending_times),
+		TEST(elsewhere_the_first_of_them_stays),
+		TEST(no_history_goes_back_or_is_interrupted),
 		TEST(no_quantile_is_below_zero_wherever_it_stands),
 		TEST(a_collectors_counter_gives_way_too),
 		TEST(created_is_behind_the_other_samples_of_its_series),

@@ -1041,7 +1041,10 @@ compare_items(const void *a, const void *b)
 	size_t n = x->length < y->length ? x->length : y->length;
 	int order = memcmp(x->key, y->key, n);
 
-	return order != 0 ? order : (x->length > y->length) - (x->length < y->length);
+	if (order == 0)
+		order = (x->length > y->length) - (x->length < y->length);
+	/* A series has several samples if it goes on at a later time. */
+	return order != 0 ? order : (x->time_ms > y->time_ms) - (x->time_ms < y->time_ms);
 }
 
 static void
@@ -1053,7 +1056,7 @@ compare(void)
 	for (size_t i = 0; i < expected.count; i++) {
 		const struct item *x = &expected.of[i], *y = &found.of[i];
 
-		demand(compare_items(x, y) == 0 && x->time_ms == y->time_ms);
+		demand(compare_items(x, y) == 0);
 		demand(x->value == y->value || (isnan(x->value) && isnan(y->value)) ||
 		       fabs(x->value - y->value) <= x->tolerance);
 	}
