@@ -104,7 +104,8 @@ e2e_tests = \
 	tests/scrape_memory.sh \
 	tests/stress.sh
 
-around_tests =
+around_tests = \
+	tests/e2e_handlers.sh
 
 # Compiles the core for itself; see explore/local.mk.
 explore_tests = tests/explore.sh
