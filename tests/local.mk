@@ -105,7 +105,8 @@ e2e_tests = \
 	tests/stress.sh
 
 around_tests = \
-	tests/e2e_handlers.sh
+	tests/e2e_handlers.sh \
+	tests/e2e_json_exporter.sh
 
 # Compiles the core for itself; see explore/local.mk.
 explore_tests = tests/explore.sh
@@ -125,6 +126,8 @@ test_helpers = \
 	tests/gen_number_table.py \
 	tests/guard_page.h \
 	tests/heap.h \
+	tests/json_expected.py \
+	tests/json_sources.py \
 	tests/long_run.h \
 	tests/metrics.proto \
 	tests/page.h \
