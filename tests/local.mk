@@ -109,8 +109,10 @@ e2e_tests = \
 
 around_tests = \
 	tests/e2e_embedding.sh \
+	tests/e2e_handlers.sh \
 	tests/e2e_http.sh \
 	tests/e2e_hub_usage.sh \
+	tests/e2e_json_exporter.sh \
 	tests/e2e_release.sh \
 	tests/e2e_tls.sh \
 	tests/e2e_workshop.sh \
@@ -139,6 +141,8 @@ test_helpers = \
 	tests/grafana_proxy.py \
 	tests/guard_page.h \
 	tests/heap.h \
+	tests/json_expected.py \
+	tests/json_sources.py \
 	tests/long_run.h \
 	tests/metrics.proto \
 	tests/page.h \

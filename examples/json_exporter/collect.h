@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * collect: a collector for each source.
+ */
+#ifndef COLLECT_H
+#define COLLECT_H
+
+#include "mapping.h"
+
+/* Registers the collectors of all sources, and what the exporter says of itself. */
+void collect_register(struct mapping *mapping);
+
+#endif
