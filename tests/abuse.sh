@@ -7,7 +7,7 @@
 
 connections=400
 seconds=0.8
-test "$SANITIZER" = no || connections=300
+test "$SANITIZER" = no || connections=100
 test "${ABUSE-}" != long || {
 	connections=1000
 	seconds=5
