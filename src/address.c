@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BACKLOG 511
+#define BACKLOG 4096 /* at most what the system allows: who finds it full waits for a second */
 
 /* ---- text ---- */
 

@@ -55,6 +55,7 @@ cpromi_http_conn_begin(struct http_conn *c, struct http_site *site, int fd, char
 	c->phase = HTTP_READ_HEAD;
 	c->faulty = false;
 	c->progress = false;
+	c->full = c->flows = false;
 	c->head = (struct http_head){.limit = site->max_head};
 	c->answer = (struct http_answer){0};
 	c->n = 0;
@@ -149,6 +150,7 @@ finish(struct http_conn *c)
 	size_t rest = c->n > c->head.end ? c->n - c->head.end : 0;
 
 	cpromi_http_answer_end(&c->answer);
+	c->full = c->flows = false;
 	if (keep_alive) {
 		memmove(c->buffer, c->buffer + c->head.end, rest);
 		c->n = rest;
@@ -181,11 +183,14 @@ send_answer(struct http_conn *c)
 	if (sent < 0) {
 		if (errno == EINTR)
 			return HTTP_GO_ON;
+		c->full = true;
 		return errno == EAGAIN || errno == EWOULDBLOCK ? HTTP_WANT_OUTPUT : HTTP_WANT_CLOSE;
 	}
 	c->progress = true;
+	c->flows = c->flows || c->full;
 	a->out += sent;
 	a->left -= (size_t)sent;
+	c->full = a->left > 0;
 	return a->left > 0 ? HTTP_WANT_OUTPUT : HTTP_GO_ON;
 }
 

@@ -36,6 +36,8 @@ struct http_conn {
 	bool may_read; /* in this run */
 	bool faulty;   /* the client's requests cannot be told apart any more */
 	bool progress; /* the last run sent something */
+	bool full;     /* the socket was, when the answer was last sent from; */
+	bool flows;    /* and yet some more of it was sent since */
 	int credit;    /* work that this run may still do */
 	struct http_head head;
 	struct http_body body;

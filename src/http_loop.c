@@ -24,6 +24,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -32,10 +33,14 @@
 
 #define EVENTS 64           /* taken from epoll in one turn */
 #define ACCEPTS 16          /* clients accepted in one turn */
-#define ACCEPT_PAUSE_MS 100 /* when there is no descriptor or no place for another */
+#define ACCEPT_PAUSE_MS 50  /* when there is no descriptor or no place for another */
 #define LINGER_MS 2000      /* for a refused client to read why */
-#define HEAD_GRACE_MS 500   /* when full, a head that takes longer makes room */
-#define STALL_GRACE_MS 1000 /* when full, a page nobody reads makes room */
+#define SLOW_MS 500         /* when full, who takes longer for a request goes before the idle */
+#define NEW_MS 50           /* when full, what a newcomer may take for it */
+#define STUCK_MS 100        /* when full, an answer of which nothing is taken makes room */
+#define STALLED_MS 250      /* at the limit of pages, one that nobody takes makes room */
+#define FLOWING_MS 1000     /* where the last two do not count: some was taken after a wait */
+#define UNSENT_BYTES 131072 /* of an answer in the kernel, beside what its reader has room for */
 #define NEVER INT64_MAX
 #define DROPPED HTTP_WANT_CLOSE
 
@@ -172,41 +177,64 @@ settle(struct http_loop *l, struct client *c, enum http_want want)
 	}
 }
 
-/*
- * Makes room for one more client: drops the one that has been idle longest; else
- * one that was refused and lingers; else one that sends its head slowly, as an
- * attack does that holds every place.
- */
-static bool
-drop_longest_idle(struct http_loop *l)
-{
-	struct client *c = l->queues[HTTP_WANT_REQUEST].first;
+/* ---- making room ---- */
 
-	if (c == NULL)
-		c = l->queues[HTTP_WANT_LINGER].first;
-	if (c == NULL) {
-		c = l->queues[HTTP_WANT_INPUT].first;
-		if (c != NULL && l->now - c->since < HEAD_GRACE_MS)
-			c = NULL;
+/*
+ * The client that waits longest for this, as long as given at least; NULL if there is none. Not one for whom
+ * an event is there already: it is not slow, the server is.
+ */
+static struct client *
+find_slow(const struct http_loop *l, enum http_want want, int64_t ms, bool page)
+{
+	struct client *c = l->queues[want].first;
+
+	for (; c != NULL && l->now - c->since >= ms; c = c->next) {
+		struct pollfd p = {.fd = c->conn.fd,
+				   .events = want == HTTP_WANT_OUTPUT ? POLLOUT : POLLIN};
+
+		if (page && c->conn.answer.counted == NULL)
+			continue;
+		if (c->conn.flows && l->now - c->since < FLOWING_MS)
+			continue;
+		if (poll(&p, 1, 0) == 0)
+			return c;
 	}
-	if (c != NULL)
-		drop(l, c, false);
-	return c != NULL;
+	return NULL;
+}
+
+/*
+ * Who has to go for one more client: the slowest of the first kind that there is; NULL if nobody. A scraper
+ * that is idle between two pages goes before newcomers, who may be scrapers as well, but behind those who
+ * look like an attack that holds every place. The last two times decide how fast newcomers get through
+ * such a crowd; so they are short.
+ */
+static struct client *
+find_for_client(const struct http_loop *l)
+{
+	static const struct {
+		enum http_want want;
+		int64_t ms;
+	} kinds[] = {
+		{HTTP_WANT_LINGER, STUCK_MS}, {HTTP_WANT_INPUT, SLOW_MS},   {HTTP_WANT_REQUEST, 0},
+		{HTTP_WANT_INPUT, NEW_MS},    {HTTP_WANT_OUTPUT, STUCK_MS},
+	};
+	struct client *c = NULL;
+
+	for (size_t i = 0; c == NULL && i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		c = find_slow(l, kinds[i].want, kinds[i].ms, false);
+	return c;
 }
 
 /* Makes room for one more page: drops one whose reader has taken nothing for a while. */
 static bool
-drop_stalled_page(struct http_site *site)
+drop_for_page(struct http_site *site)
 {
 	struct http_loop *l = (struct http_loop *)site;
-	struct client *c = l->queues[HTTP_WANT_OUTPUT].first;
+	struct client *c = find_slow(l, HTTP_WANT_OUTPUT, STALLED_MS, true);
 
-	while (c != NULL && c->conn.answer.counted == NULL)
-		c = c->next;
-	if (c == NULL || l->now - c->since < STALL_GRACE_MS)
-		return false;
-	drop(l, c, true);
-	return true;
+	if (c != NULL)
+		drop(l, c, true);
+	return c != NULL;
 }
 
 /* ---- accepting ---- */
@@ -225,6 +253,7 @@ static void
 add_client(struct http_loop *l, int fd)
 {
 	int on = 1;
+	int unsent = UNSENT_BYTES;
 	struct client *c = malloc(sizeof(*c) + cpromi_http_conn_room(&l->site));
 
 	if (c == NULL || watch(l, EPOLL_CTL_ADD, fd, EPOLLIN, c) < 0) {
@@ -232,8 +261,9 @@ add_client(struct http_loop *l, int fd)
 		close(fd);
 		return;
 	}
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on,
-		   sizeof(on)); /* fails on a Unix socket, as it may */
+	/* Both fail on a Unix socket, as they may. */
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
 	cpromi_http_conn_begin(&c->conn, &l->site, fd, (char *)(c + 1));
 	c->events = EPOLLIN;
 	c->slot = find_slot(l);
@@ -251,27 +281,52 @@ is_passing(int err)
 	       err == EOPNOTSUPP || err == ENETUNREACH || err == EPERM || err == ETIMEDOUT;
 }
 
+/* There is no socket to accept; false: for now. */
+static bool
+try_again(struct http_loop *l, int err)
+{
+	struct client *c;
+
+	if (is_passing(err))
+		return true;
+	if (err == EINVAL || err == EBADF) {
+		stop_listening(l); /* an inherited socket that somebody has shut down */
+		return false;
+	}
+	if (err == EAGAIN || err == EWOULDBLOCK)
+		return false;
+	c = err == EMFILE ? find_for_client(l) : NULL;
+	if (c != NULL)
+		drop(l, c, c->want == HTTP_WANT_OUTPUT);
+	else
+		pause_accepting(l); /* no descriptor, here or in the system, or no memory */
+	return c != NULL;
+}
+
+/* Nobody is dropped before it is known that there is somebody to come in. */
 static void
 accept_clients(struct http_loop *l)
 {
-	if (l->clients >= l->max_clients && !drop_longest_idle(l)) {
-		pause_accepting(l);
-		return;
-	}
-	for (int i = 0; i < ACCEPTS && l->clients < l->max_clients; i++) {
-		int fd = accept4(l->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	for (int i = 0; i < ACCEPTS; i++) {
+		struct client *leaves = NULL;
+		int fd;
 
-		if (fd >= 0) {
-			add_client(l, fd);
-			continue;
+		if (l->clients >= l->max_clients) {
+			leaves = find_for_client(l);
+			if (leaves == NULL) {
+				pause_accepting(l);
+				return;
+			}
 		}
-		if (is_passing(errno))
-			continue;
-		if (errno == EINVAL || errno == EBADF)
-			stop_listening(l); /* an inherited socket that somebody has shut down */
-		else if (errno != EAGAIN && errno != EWOULDBLOCK)
-			pause_accepting(l); /* EMFILE and its kin */
-		return;
+		fd = accept4(l->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		if (fd < 0) {
+			if (try_again(l, errno))
+				continue;
+			return;
+		}
+		if (leaves != NULL)
+			drop(l, leaves, leaves->want == HTTP_WANT_OUTPUT);
+		add_client(l, fd);
 	}
 }
 
@@ -389,7 +444,7 @@ cpromi_http_loop_open(struct http_loop *l, unsigned max_clients, bool wakes)
 {
 	l->listener.fd = l->wake = -1;
 	l->armed = l->accept_at = NEVER;
-	l->site.make_room = drop_stalled_page;
+	l->site.make_room = drop_for_page;
 	l->queues[HTTP_WANT_LINGER].timeout = LINGER_MS;
 	l->max_clients = max_clients;
 	l->slots = calloc(max_clients, sizeof(*l->slots));

@@ -23,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -978,6 +979,15 @@ stall(cprom_server *s)
 	return c;
 }
 
+/* Reads so much that the server saw that it is read. */
+static void
+read_some(struct client *c)
+{
+	while (c->n < 600000)
+		assert_int_equal(hear(c), 1);
+	run_out(c->server);
+}
+
 static void
 assert_cut(struct client *c)
 {
@@ -1021,13 +1031,64 @@ a_page_that_nobody_reads_makes_room_for_another(void **state)
 	struct reply r;
 
 	(void)state;
-	run_for(s, 3000); /* the second that it may stall begins when its socket is full */
+	run_for(s, 500); /* what it may take begins when its socket is full */
 	say_text(&c, GET("/metrics"));
 	r = hear_reply(&c, false);
 	assert_page(&r, large);
 	free_reply(&r);
 	assert_cut(&slow);
 	disconnect(&c);
+	disconnect(&slow);
+	cprom_server_stop(s);
+}
+
+static void
+a_page_that_was_being_read_may_pause(void **state)
+{
+	cprom_server *s = cprom_server_open("127.0.0.1:0", .registry = large, .max_scrapes = 1);
+	struct client slow = stall(s);
+	struct client c = connect_to(s);
+	struct reply r;
+
+	(void)state;
+	read_some(&slow);
+	run_for(s, 400);
+	say_text(&c, GET("/metrics"));
+	expect_status(&c, 503, false);
+	r = hear_reply(&slow, false);
+	assert_page(&r, large);
+	free_reply(&r);
+	disconnect(&c);
+	disconnect(&slow);
+	cprom_server_stop(s);
+}
+
+/* Bytes that the kernel holds of what the server in this process has sent to the client. */
+static int
+held_for(const struct client *c)
+{
+	struct sockaddr_in own, peer;
+	socklen_t n = sizeof(own);
+	int held = -1;
+
+	assert_int_equal(getsockname(c->fd, (struct sockaddr *)&own, &n), 0);
+	for (int fd = 3; fd < 1024; fd++) {
+		n = sizeof(peer);
+		if (getpeername(fd, (struct sockaddr *)&peer, &n) == 0 &&
+		    peer.sin_port == own.sin_port)
+			assert_int_equal(ioctl(fd, TIOCOUTQ, &held), 0);
+	}
+	return held;
+}
+
+static void
+the_kernel_holds_little_of_a_page_that_nobody_reads(void **state)
+{
+	cprom_server *s = cprom_server_open("127.0.0.1:0", .registry = large);
+	struct client slow = stall(s);
+
+	(void)state;
+	assert_in_range(held_for(&slow), 1, 400000);
 	disconnect(&slow);
 	cprom_server_stop(s);
 }
@@ -1154,14 +1215,94 @@ slow_heads_in_every_place_do_not_keep_others_out(void **state)
 }
 
 static void
+slow_heads_go_before_an_idle_scraper(void **state)
+{
+	cprom_server *s = cprom_server_open("127.0.0.1:0", .registry = small, .max_connections = 2);
+	struct client idle = connect_to(s), slow, c;
+
+	(void)state;
+	expect_healthy(&idle);
+	slow = connect_to(s);
+	say_text(&slow, "GET /");
+	run_for(s, 600);
+	c = connect_to(s);
+	expect_healthy(&c);
+	assert_closed(&slow);
+	expect_healthy(&idle);
+	disconnect(&idle);
+	disconnect(&slow);
+	disconnect(&c);
+	cprom_server_stop(s);
+}
+
+/* Says so many requests that the server has no room for its answers any more, and stops reading. */
+static struct client
+stall_in_short_answers(cprom_server *s)
+{
+	struct client c = connect_port(s, cprom_server_port(s), 4096);
+	ssize_t sent;
+
+	do {
+		while ((sent = send(c.fd, GET("/"), sizeof(GET("/")) - 1, MSG_DONTWAIT)) > 0)
+			;
+		run_out(s);
+		sent = send(c.fd, GET("/"), sizeof(GET("/")) - 1, MSG_DONTWAIT);
+	} while (sent > 0);
+	return c;
+}
+
+static void
+unread_answers_in_every_place_do_not_keep_others_out(void **state)
+{
+	cprom_server *s = cprom_server_open("127.0.0.1:0", .registry = small, .max_connections = 2);
+	struct client a = stall_in_short_answers(s), b = stall_in_short_answers(s);
+	struct client c = connect_to(s);
+
+	(void)state;
+	expect_healthy(&c);
+	disconnect(&a);
+	disconnect(&b);
+	disconnect(&c);
+	cprom_server_stop(s);
+}
+
+/* More than the server sees in one turn; all of them ask while a newcomer waits. */
+static void
+who_has_asked_is_answered_before_making_room(void **state)
+{
+	enum { CLIENTS = 100 };
+	cprom_server *s = cprom_server_open("127.0.0.1:0", .registry = small,
+					    .max_connections = CLIENTS);
+	struct client clients[CLIENTS], c;
+
+	(void)state;
+	for (int i = 0; i < CLIENTS; i++) {
+		clients[i] = connect_to(s);
+		expect_healthy(&clients[i]);
+	}
+	c = connect_to(s);
+	for (int i = 0; i < CLIENTS; i++)
+		say_text(&clients[i], HEALTHY);
+	expect_healthy(&c);
+	for (int i = 0; i < CLIENTS; i++) {
+		expect_status(&clients[i], 200, false);
+		disconnect(&clients[i]);
+	}
+	disconnect(&c);
+	cprom_server_stop(s);
+}
+
+static void
 answers_under_way_keep_their_places(void **state)
 {
 	cprom_server *s = cprom_server_open("127.0.0.1:0", .registry = large, .max_connections = 1);
 	struct client slow = stall(s);
-	struct client c = connect_to(s);
+	struct client c;
 	struct reply r;
 
 	(void)state;
+	read_some(&slow);
+	c = connect_to(s);
 	say_text(&c, HEALTHY);
 	assert_open(&c);
 	r = hear_reply(&slow, false);
@@ -1202,6 +1343,24 @@ run_without_descriptors(void)
 	return 0;
 }
 
+/* The same, but for a client that is idle. */
+static int
+run_with_an_idle_client(void)
+{
+	cprom_server *s = open_small();
+	struct client idle = connect_to(s), c;
+	struct rlimit none = {0, 0};
+
+	expect_healthy(&idle);
+	c = connect_to(s);
+	none.rlim_cur = none.rlim_max = (rlim_t)c.fd + 1;
+	if (setrlimit(RLIMIT_NOFILE, &none) < 0)
+		return 2;
+	expect_healthy(&c);
+	assert_closed(&idle);
+	return 0;
+}
+
 static void
 in_child(int (*run)(void))
 {
@@ -1221,6 +1380,13 @@ without_descriptors_the_server_waits_and_recovers(void **state)
 {
 	(void)state;
 	in_child(run_without_descriptors);
+}
+
+static void
+without_descriptors_an_idle_connection_makes_room(void **state)
+{
+	(void)state;
+	in_child(run_with_an_idle_client);
 }
 
 /* ---- addresses ---- */
@@ -2057,14 +2223,20 @@ main(void)
 		cmocka_unit_test(the_landing_page_links_to_the_metrics),
 		cmocka_unit_test(one_page_too_many_is_503_with_retry_after),
 		cmocka_unit_test(a_page_that_nobody_reads_makes_room_for_another),
+		cmocka_unit_test(a_page_that_was_being_read_may_pause),
+		cmocka_unit_test(the_kernel_holds_little_of_a_page_that_nobody_reads),
 		cmocka_unit_test(a_reader_that_stops_is_cut_off),
 		cmocka_unit_test(a_head_that_does_not_end_is_408_and_silence_is_just_closed),
 		cmocka_unit_test(dripping_does_not_extend_the_head_deadline),
 		cmocka_unit_test(an_idle_connection_is_closed_after_its_time),
 		cmocka_unit_test(the_longest_idle_connection_makes_room),
 		cmocka_unit_test(slow_heads_in_every_place_do_not_keep_others_out),
+		cmocka_unit_test(slow_heads_go_before_an_idle_scraper),
+		cmocka_unit_test(unread_answers_in_every_place_do_not_keep_others_out),
+		cmocka_unit_test(who_has_asked_is_answered_before_making_room),
 		cmocka_unit_test(answers_under_way_keep_their_places),
 		cmocka_unit_test(without_descriptors_the_server_waits_and_recovers),
+		cmocka_unit_test(without_descriptors_an_idle_connection_makes_room),
 		cmocka_unit_test(a_taken_port_is_an_error_that_names_the_address),
 		cmocka_unit_test(options_out_of_range_are_errors),
 		cmocka_unit_test(options_of_an_older_program_are_honoured),
