@@ -32,6 +32,7 @@ unit_tests = \
 	tests/test_family \
 	tests/test_fork \
 	tests/test_gauge \
+	tests/test_guard \
 	tests/test_hash \
 	tests/test_histogram \
 	tests/test_hostile \
