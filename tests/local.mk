@@ -28,6 +28,7 @@ unit_tests = \
 	tests/test_error \
 	tests/test_escape \
 	tests/test_exemplar \
+	tests/test_exhaustion \
 	tests/test_exponential \
 	tests/test_family \
 	tests/test_fork \
@@ -167,6 +168,9 @@ tests_test_server_CPPFLAGS = $(AM_CPPFLAGS) -DHAVE_ZLIB=$(HAVE_ZLIB)
 
 # With tests/heap.h between the library and malloc.
 heap_ldflags = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
+tests_test_exhaustion_LDFLAGS = $(heap_ldflags) -Wl,--wrap=mmap,--wrap=open,--wrap=socket,--wrap=accept4,--wrap=strdup \
+	-Wl,--wrap=epoll_create1,--wrap=epoll_ctl,--wrap=eventfd,--wrap=timerfd_create,--wrap=pthread_create \
+	-Wl,--wrap=cpromi_region_alloc,--wrap=cpromi_region_carve
 tests_test_protobuf_LDFLAGS = $(heap_ldflags) -Wl,--wrap=clock_gettime
 tests_test_scrape_LDFLAGS = $(heap_ldflags)
 tests_test_sink_LDFLAGS = $(heap_ldflags)
