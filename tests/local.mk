@@ -31,6 +31,7 @@ unit_tests = \
 	tests/test_exhaustion \
 	tests/test_exponential \
 	tests/test_family \
+	tests/test_flooding \
 	tests/test_fork \
 	tests/test_gauge \
 	tests/test_guard \
