@@ -92,6 +92,7 @@ house_tests = \
 	tests/house_text.sh
 
 e2e_tests = \
+	tests/cardinality.sh \
 	tests/churn.sh \
 	tests/e2e_example.sh \
 	tests/e2e_formats.sh \
@@ -136,6 +137,7 @@ test_helpers = \
 
 # Programs that scripts or check-long run; they use no cmocka.
 helper_programs = \
+	tests/cardinality \
 	tests/churn \
 	tests/format_daemon \
 	tests/pages \
@@ -227,6 +229,7 @@ check-long: check tests/sweep_number
 	./tests/prefork 180 64
 	./tests/prefork 60 4
 	./tests/churn 50000000
+	./tests/cardinality 10000000
 	FORMATS=10000 $(MAKE) $(AM_MAKEFLAGS) check TESTS=tests/formats.sh
 	EXPLORE=long $(MAKE) $(AM_MAKEFLAGS) check-explore TEST_TIMEOUT=3600
 
