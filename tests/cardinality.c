@@ -319,6 +319,7 @@ run(const char *what, size_t bytes, bool by_bytes, const char *path)
 int
 main(int argc, char **argv)
 {
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (argc > 1)
 		updates = strtoull(argv[1], NULL, 10);
 	if (argc > 2)

@@ -212,7 +212,7 @@ read_variable(char *p, size_t n)
 	(void)n;
 	snprintf(self, sizeof(self), "%ld", (long)getpid());
 	setenv("LISTEN_PID", self, 1);
-	setenv("LISTEN_FDS", "1", 1);
+	setenv("LISTEN_FDS", "3", 1); /* more than there are names */
 	putenv(p);
 	note_number((uint64_t)cpromi_activation_fd("systemd:", ""));
 	note_number((uint64_t)cpromi_activation_fd("systemd:web", "web"));
