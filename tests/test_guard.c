@@ -478,7 +478,16 @@ tell_server(char *p, size_t n)
 	cpromi_http_response_finish(&r, &reply, false, &out);
 	note_number(out.failed);
 	cpromi_http_buffer_free(&out);
-	note_result(cprom_write_textfile(NULL, p));
+}
+
+/* Directories all, lest a file is left. */
+static void
+tell_path(char *p, size_t n)
+{
+	(void)n;
+	registry = cprom_registry_new(.max_lanes = 1);
+	note_result(cprom_write_textfile(registry, p));
+	cprom_registry_free(registry);
 }
 
 /* ---- the table ------------------------------------------------------------------------- */
@@ -539,7 +548,8 @@ static const struct reader {
 		"wchar: 99999999999999999999\n", "cpu 1 2\nbtim 3\nbtime 1700000000\nx", ") ) )")},
 	{"public calls", STRING, tell_public_calls,
 	 INPUTS("fail_total", "a.b\xe2\x82\xac\"", "on\\\n", "\xf0\x9f\x98\xf0")},
-	{"server calls", STRING, tell_server, INPUTS("/proc/none/x-1", "a: b\r\n", "\xc3\xa4")},
+	{"server calls", STRING, tell_server, INPUTS("/metrics-1?", "a: b\r\n", "\xc3\xa4")},
+	{"paths", STRING, tell_path, INPUTS("./.././")},
 };
 
 /* ---- reading at the edges ----------------------------------------------------------------- */
