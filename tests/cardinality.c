@@ -60,8 +60,8 @@ expect(const char *what, double got, double expected)
 
 /* ---- those who attack --------------------------------------------------------------- */
 
-/* Never the same twice; one in 256 is not UTF-8. */
-static void
+/* Never the same twice; one in 256 is not UTF-8, and false is returned. */
+static bool
 make_value(uint64_t *dice, char *value)
 {
 	static const char *const pieces[] = {"a",  "Z",        "0", "\"", "\\",
@@ -69,8 +69,9 @@ make_value(uint64_t *dice, char *value)
 	size_t n = (size_t)snprintf(value, LONGEST, "%08x%08x", next_random(dice),
 				    next_random(dice));
 	size_t length = next_random(dice) % (LONGEST - 20);
+	bool legal = next_random(dice) % 256 != 0;
 
-	if (next_random(dice) % 256 == 0)
+	if (!legal)
 		value[n++] = '\xff';
 	while (n < length) {
 		const char *piece = pieces[next_random(dice) % array_len(pieces)];
@@ -79,6 +80,7 @@ make_value(uint64_t *dice, char *value)
 		n += strlen(piece);
 	}
 	value[n] = '\0';
+	return legal;
 }
 
 static void *
@@ -92,12 +94,14 @@ attack(void *arg)
 	for (uint64_t i = 0; i < updates / ATTACKERS; i++) {
 		cprom_counter *c;
 		cprom_histogram *h;
+		bool legal = make_value(&dice, value);
 
-		make_value(&dice, value);
 		c = cprom_labels(attacked, value);
 		h = cprom_labels(timed, value);
 		cprom_counter_inc(c);
 		cprom_histogram_observe(h, 0.25);
+		if ((c != NULL) != legal || (h != NULL) != legal)
+			complain("K3: a value that is UTF-8, or not", c != NULL, legal);
 		add_relaxed(&refused, (c == NULL) + (h == NULL));
 		add_relaxed(&overflowed, (c == full) + (h == full_too));
 	}

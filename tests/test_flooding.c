@@ -22,11 +22,12 @@
 #include "long_run.h"
 
 #ifdef SANITIZED
-#define VALUES 20000u
+#define VALUES 5000u
+#define STAGES 13 /* 2^STAGES values or more */
 #else
 #define VALUES 100000u
+#define STAGES 17
 #endif
-#define STAGES 17 /* 2^17 values or more */
 #define BLOCK 6
 #define LENGTH 104 /* of a value, with its NUL */
 
@@ -352,10 +353,10 @@ chosen_values_cost_what_random_ones_cost(void **state)
 			      cost.seconds / VALUES * 1e9);
 		if (i == 0)
 			random = cost;
-		assert_true(cost.steps < random.steps + random.steps / 20);
+		assert_true(cost.steps < random.steps + random.steps / 10);
 		assert_true(cost.longest <
 			    32); /* evenly thrown ones reach 12 in no billion tables */
-		assert_true(cost.probes < random.probes + random.probes / 5);
+		assert_true(cost.probes < 2 * random.probes);
 		assert_true(cost.furthest < 400);
 	}
 }
