@@ -40,9 +40,12 @@ cprom_collector_unregister(cprom_collector *c)
 	struct epoch_guard g;
 	bool removed;
 
-	if (f == NULL || f->handle.kind != HANDLE_FAMILY ||
-	    f->handle.type != CPROMI_TYPE_COLLECTOR || !cpromi_epoch_enter(&f->registry->epoch, &g))
+	if (f == NULL || f->handle.kind != HANDLE_FAMILY || f->handle.type != CPROMI_TYPE_COLLECTOR)
 		return;
+	if (!cpromi_epoch_enter(&f->registry->epoch, &g)) {
+		cpromi_family_mark(f);
+		return;
+	}
 	removed = cpromi_family_remove(f, g.seat);
 	cpromi_epoch_leave(&g);
 	if (removed)
@@ -76,7 +79,7 @@ cpromi_collector_exists(cprom_registry *r, void (*collect)(cprom_sink *out, void
 	return found;
 }
 
-static void
+static int
 remove_all(cprom_registry *r, void (*collect)(cprom_sink *out, void *arg),
 	   bool (*is_ours)(const struct family *f))
 {
@@ -87,19 +90,21 @@ remove_all(cprom_registry *r, void (*collect)(cprom_sink *out, void *arg),
 		bool removed;
 
 		if (!cpromi_epoch_enter(&r->epoch, &g))
-			return;
+			return cpromi_fail(ENOMEM,
+					   "the registry has no memory for one more thread");
 		f = find(r, collect, is_ours);
 		removed = f != NULL && cpromi_family_remove(f, g.seat);
 		cpromi_epoch_leave(&g);
 		if (removed)
 			cpromi_family_retire(f, g.seat);
 	} while (f != NULL);
+	return 0;
 }
 
-void
+int
 cpromi_collector_remove(cprom_registry *r, void (*collect)(cprom_sink *out, void *arg))
 {
-	remove_all(r, collect, cpromi_family_is_callable);
+	return remove_all(r, collect, cpromi_family_is_callable);
 }
 
 /* Was it registered by this very process, or is the registry its own anyway? */

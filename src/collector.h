@@ -11,8 +11,8 @@
 /* Is there a collector of that function that this process may run? */
 bool cpromi_collector_exists(cprom_registry *r, void (*collect)(cprom_sink *out, void *arg));
 
-/* Removes those. */
-void cpromi_collector_remove(cprom_registry *r, void (*collect)(cprom_sink *out, void *arg));
+/* Removes those. 0, or -1 with ENOMEM. */
+int cpromi_collector_remove(cprom_registry *r, void (*collect)(cprom_sink *out, void *arg));
 
 /* Removes all that this process registered; of a private registry, all there are. */
 void cpromi_collector_remove_own(cprom_registry *r);

@@ -85,8 +85,5 @@ cprom_process_disable(cprom_registry *from)
 {
 	cprom_registry *r = cpromi_registry_or_default(from);
 
-	if (r == NULL)
-		return -1;
-	cpromi_collector_remove(r, cpromi_process_collect);
-	return 0;
+	return r == NULL ? -1 : cpromi_collector_remove(r, cpromi_process_collect);
 }

@@ -474,9 +474,8 @@ cpromi_family_is_callable(const struct family *f)
 	return !f->registry->region.shared || cpromi_kinship_inherits(&f->maker);
 }
 
-/* Marks it; false if somebody else did. */
-static bool
-mark_removed(struct family *f)
+bool
+cpromi_family_mark(struct family *f)
 {
 	uintptr_t next = load_acquire(&f->next);
 
@@ -497,7 +496,7 @@ cpromi_family_remove(struct family *f, struct seat *seat)
 
 	if (place != NULL) /* else .release is left to who uses it */
 		store_relaxed(place, f->self | PASSIVE);
-	if (!mark_removed(f)) {
+	if (!cpromi_family_mark(f)) {
 		if (place != NULL)
 			store_relaxed(place, 0);
 		return false;

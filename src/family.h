@@ -126,6 +126,12 @@ struct handle *cpromi_family_refuse(const struct family_spec *spec);
 bool cpromi_family_remove(struct family *f, struct seat *seat);
 void cpromi_family_retire(struct family *f, struct seat *seat);
 
+/*
+ * Half of that, for a thread that can have no seat: from now on no scrape runs it; who uses it
+ * now calls .release, and who removes another one unlinks it. False if somebody else did.
+ */
+bool cpromi_family_mark(struct family *f);
+
 /* Of the retired family f: gives its memory back, or retires it again (F4). */
 void cpromi_family_reclaim(struct family *f);
 

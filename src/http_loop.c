@@ -113,10 +113,12 @@ pause_accepting(struct http_loop *l)
 static void
 resume_accepting(struct http_loop *l)
 {
+	bool watched;
+
 	if (l->accept_at == NEVER || l->listener.fd < 0)
 		return;
-	l->accept_at = NEVER;
-	watch(l, EPOLL_CTL_ADD, l->listener.fd, EPOLLIN, &l->listener);
+	watched = watch(l, EPOLL_CTL_ADD, l->listener.fd, EPOLLIN, &l->listener) == 0;
+	l->accept_at = watched ? NEVER : l->now + ACCEPT_PAUSE_MS; /* ENOMEM, ENOSPC */
 }
 
 static void

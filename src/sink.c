@@ -205,6 +205,7 @@ int
 cprom_sink_begin(cprom_sink *out, const cprom_family_options *from)
 {
 	cprom_family_options o = {0};
+	size_t names;
 	char tag;
 
 	if (out == NULL || from == NULL || from->size < offsetof(cprom_family_options, unit) ||
@@ -226,9 +227,12 @@ cprom_sink_begin(cprom_sink *out, const cprom_family_options *from)
 	if (set_naming(out) == -1)
 		return -1;
 	tag = (char)o.type;
+	names = out->names->length;
 	out->open = cpromi_buffer_add(out->names, &tag, 1) && add_string(out->names, o.name);
-	if (!out->open)
+	if (!out->open) {
+		out->names->length = names; /* no tag without its name */
 		return no_memory(o.name);
+	}
 	out->family_start = out->spool->length;
 	return 0;
 }

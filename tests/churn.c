@@ -58,24 +58,6 @@ complain(const char *what, double got)
 		printf("FAIL: %s: %g (%s)\n", what, got, cprom_error());
 }
 
-/* Resident memory in KiB: the exact sum of smaps_rollup, not the rounded one of status. */
-static long
-resident_kib(void)
-{
-	static char text[4096];
-	FILE *f = fopen("/proc/self/smaps_rollup", "r");
-	const char *line;
-	size_t n;
-
-	if (f == NULL)
-		return -1;
-	n = fread(text, 1, sizeof(text) - 1, f);
-	fclose(f);
-	text[n] = '\0';
-	line = strstr(text, "\nRss:");
-	return line == NULL ? -1 : strtol(line + strlen("\nRss:"), NULL, 10);
-}
-
 /* ---- those who churn ------------------------------------------------------------ */
 
 enum { COUNTER, GAUGE, HISTOGRAM, SUMMARY, QUANTILES, KINDS };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * guard_page: a page behind which nothing can be touched, for each group of tests. Included
+ * guard_page: room between two pages that cannot be touched, for each group of tests. Included
  * behind <cmocka.h>.
  */
 #ifndef CPROM_TESTS_GUARD_PAGE_H
@@ -9,19 +9,22 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define PAGE 4096
+#define GUARDED                                                                                    \
+	65536 /* bytes of the room, and of what is laid on either side: whole pages anywhere */
 
-static char *page_end; /* the first byte of a page that may not be touched */
+static char *page_begin; /* the first byte of the room */
+static char *page_end;   /* the first byte behind it, which may not be touched */
 
 static int
 lay_guard_page(void **state)
 {
-	char *p = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *p = mmap(NULL, 3 * GUARDED, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	(void)state;
-	if (p == MAP_FAILED || mprotect(p + PAGE, PAGE, PROT_NONE) != 0)
+	if (p == MAP_FAILED || mprotect(p + GUARDED, GUARDED, PROT_READ | PROT_WRITE) != 0)
 		return -1;
-	page_end = p + PAGE;
+	page_begin = p + GUARDED;
+	page_end = page_begin + GUARDED;
 	return 0;
 }
 
@@ -29,14 +32,21 @@ static int
 lift_guard_page(void **state)
 {
 	(void)state;
-	return munmap(page_end - PAGE, 2 * PAGE);
+	return munmap(page_begin - GUARDED, 3 * GUARDED);
 }
 
-/* A copy whose last byte is the last of its page. */
-static char *
+/* A copy whose last byte is the last of the room. */
+static inline char *
 at_guard(const void *bytes, size_t n)
 {
 	return memcpy(page_end - n, bytes, n);
+}
+
+/* A copy whose first byte is the first of the room. */
+static inline char *
+behind_guard(const void *bytes, size_t n)
+{
+	return memcpy(page_begin, bytes, n);
 }
 
 #endif

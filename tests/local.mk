@@ -28,10 +28,13 @@ unit_tests = \
 	tests/test_error \
 	tests/test_escape \
 	tests/test_exemplar \
+	tests/test_exhaustion \
 	tests/test_exponential \
 	tests/test_family \
+	tests/test_flooding \
 	tests/test_fork \
 	tests/test_gauge \
+	tests/test_guard \
 	tests/test_hash \
 	tests/test_histogram \
 	tests/test_hostile \
@@ -93,6 +96,7 @@ house_tests = \
 
 e2e_tests = \
 	tests/abuse.sh \
+	tests/cardinality.sh \
 	tests/churn.sh \
 	tests/e2e_example.sh \
 	tests/e2e_formats.sh \
@@ -154,6 +158,7 @@ test_helpers = \
 # Programs that scripts or check-long run; they use no cmocka.
 helper_programs = \
 	tests/abuse \
+	tests/cardinality \
 	tests/churn \
 	tests/format_daemon \
 	tests/http_daemon \
@@ -188,6 +193,9 @@ tests_test_server_CPPFLAGS = $(AM_CPPFLAGS) -DHAVE_ZLIB=$(HAVE_ZLIB)
 
 # With tests/heap.h between the library and malloc.
 heap_ldflags = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
+tests_test_exhaustion_LDFLAGS = $(heap_ldflags) -Wl,--wrap=mmap,--wrap=open,--wrap=socket,--wrap=accept4,--wrap=strdup \
+	-Wl,--wrap=epoll_create1,--wrap=epoll_ctl,--wrap=eventfd,--wrap=timerfd_create,--wrap=pthread_create \
+	-Wl,--wrap=cpromi_region_alloc,--wrap=cpromi_region_carve
 tests_test_protobuf_LDFLAGS = $(heap_ldflags) -Wl,--wrap=clock_gettime
 tests_test_scrape_LDFLAGS = $(heap_ldflags)
 tests_test_sink_LDFLAGS = $(heap_ldflags)
@@ -253,6 +261,7 @@ check-long: check tests/sweep_number
 	./tests/prefork 60 4
 	./tests/churn 50000000
 	ABUSE=long $(MAKE) $(AM_MAKEFLAGS) check TESTS=tests/abuse.sh
+	./tests/cardinality 10000000
 	FORMATS=10000 $(MAKE) $(AM_MAKEFLAGS) check TESTS=tests/formats.sh
 	EXPLORE=long $(MAKE) $(AM_MAKEFLAGS) check-explore TEST_TIMEOUT=3600
 

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * long_run: time and chance for the programs that run for seconds or minutes.
+ * long_run: time, memory and chance for the programs that run for seconds or minutes.
  */
 #ifndef CPROM_TESTS_LONG_RUN_H
 #define CPROM_TESTS_LONG_RUN_H
 
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 static struct timespec started; /* by start_clock() */
@@ -32,6 +35,24 @@ pause_us(long us)
 	struct timespec t = {us / 1000000, us % 1000000 * 1000};
 
 	nanosleep(&t, NULL);
+}
+
+/* Resident memory in KiB: the exact sum of smaps_rollup, not the rounded one of status. */
+static inline long
+resident_kib(void)
+{
+	static char text[4096];
+	FILE *f = fopen("/proc/self/smaps_rollup", "r");
+	const char *line;
+	size_t n;
+
+	if (f == NULL)
+		return -1;
+	n = fread(text, 1, sizeof(text) - 1, f);
+	fclose(f);
+	text[n] = '\0';
+	line = strstr(text, "\nRss:");
+	return line == NULL ? -1 : strtol(line + strlen("\nRss:"), NULL, 10);
 }
 
 /* G. Marsaglia, "Xorshift RNGs" (2003); *state is not 0. */
