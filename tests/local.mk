@@ -170,6 +170,7 @@ tests_test_hash_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getrandom
 tests_test_lane_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=syscall
 tests_test_protobuf_LDFLAGS = $(heap_ldflags) -Wl,--wrap=clock_gettime
 tests_test_scrape_LDFLAGS = $(heap_ldflags)
+tests_test_server_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=accept4
 tests_test_sink_LDFLAGS = $(heap_ldflags)
 tests_scrape_memory_LDFLAGS = $(heap_ldflags)
 
