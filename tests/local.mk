@@ -16,6 +16,7 @@ unit_tests = \
 	tests/test_buffer \
 	tests/test_build_info \
 	tests/test_clock \
+	tests/test_clock_steps \
 	tests/test_collector \
 	tests/test_collision \
 	tests/test_counter \
@@ -166,6 +167,7 @@ tests_test_server_CPPFLAGS = $(AM_CPPFLAGS) -DHAVE_ZLIB=$(HAVE_ZLIB)
 
 # With tests/heap.h between the library and malloc.
 heap_ldflags = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
+tests_test_clock_steps_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime
 tests_test_hash_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getrandom
 tests_test_lane_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=syscall
 tests_test_protobuf_LDFLAGS = $(heap_ldflags) -Wl,--wrap=clock_gettime
