@@ -105,7 +105,8 @@ e2e_tests = \
 	tests/scrape_memory.sh \
 	tests/stress.sh
 
-around_tests =
+around_tests = \
+	tests/kernels.sh
 
 # Compiles the core for itself; see explore/local.mk.
 explore_tests = tests/explore.sh
@@ -141,7 +142,8 @@ helper_programs = \
 	tests/random_names \
 	tests/random_registries \
 	tests/scrape_memory \
-	tests/stress
+	tests/stress \
+	tests/without
 
 plain_tests =
 check_PROGRAMS = $(helper_programs)
