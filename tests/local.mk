@@ -91,6 +91,7 @@ house_tests = \
 
 e2e_tests = \
 	tests/churn.sh \
+	tests/e2e_environment.sh \
 	tests/e2e_example.sh \
 	tests/e2e_formats.sh \
 	tests/e2e_gzip.sh \
