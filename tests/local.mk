@@ -130,6 +130,7 @@ test_helpers = \
 	tests/long_run.h \
 	tests/metrics.proto \
 	tests/page.h \
+	tests/pester.py \
 	tests/promql.py \
 	tests/read_names.py \
 	tests/with_registry.h
@@ -223,11 +224,11 @@ check-e2e:
 check-around:
 	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(around_tests)'
 
-# prefork: SECONDS, then lanes. Half an hour in all.
+# prefork.sh and stress.sh side by side: ten minutes of everything at once. Three quarters of an hour in all.
 check-long: check tests/sweep_number
 	./tests/sweep_number 300
-	./tests/prefork 180 64
-	./tests/prefork 60 4
+	PREFORK_SECONDS=800 STRESS_SECONDS=500 $(MAKE) $(AM_MAKEFLAGS) -j2 check \
+		TESTS='tests/prefork.sh tests/stress.sh' TEST_TIMEOUT=3600
 	./tests/churn 50000000
 	FORMATS=10000 $(MAKE) $(AM_MAKEFLAGS) check TESTS=tests/formats.sh
 	EXPLORE=long $(MAKE) $(AM_MAKEFLAGS) check-explore TEST_TIMEOUT=3600
