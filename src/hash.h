@@ -23,7 +23,7 @@ struct hash_key {
 	uint64_t k[2];
 };
 
-/* From getrandom(2); if that fails, from the clock and an address. */
+/* From getrandom(2); if that fails, from AT_RANDOM of getauxval(3) and the clock. */
 void cpromi_hash_key_make(struct hash_key *key);
 
 static inline uint64_t

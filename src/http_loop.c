@@ -280,7 +280,7 @@ is_passing(int err)
 {
 	return err == EINTR || err == ECONNABORTED || err == EPROTO || err == ENETDOWN ||
 	       err == ENOPROTOOPT || err == EHOSTDOWN || err == ENONET || err == EHOSTUNREACH ||
-	       err == EOPNOTSUPP || err == ENETUNREACH || err == EPERM || err == ETIMEDOUT;
+	       err == EOPNOTSUPP || err == ENETUNREACH || err == ETIMEDOUT;
 }
 
 /* There is no socket to accept; false: for now. */
@@ -441,21 +441,43 @@ cpromi_http_loop_is_running(const struct http_loop *l)
 
 /* ---- making and freeing ---- */
 
+/*
+ * Makes the descriptors; the first call that the system refuses, with errno, or NULL. Those
+ * that are made in a turn only are tried here, for then nobody could be told.
+ */
+static const char *
+open_descriptors(struct http_loop *l, bool wakes)
+{
+	static const struct itimerspec never;
+	struct epoll_event event;
+
+	if ((l->epoll = epoll_create1(EPOLL_CLOEXEC)) < 0)
+		return "epoll_create1";
+	if (epoll_wait(l->epoll, &event, 1, 0) < 0)
+		return "epoll_wait";
+	if ((l->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)) < 0)
+		return "timerfd_create";
+	if (timerfd_settime(l->timer, 0, &never, NULL) < 0)
+		return "timerfd_settime";
+	if (wakes && (l->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
+		return "eventfd";
+	return accept4(-1, NULL, NULL, SOCK_CLOEXEC) < 0 && errno != EBADF ? "accept4" : NULL;
+}
+
 int
 cpromi_http_loop_open(struct http_loop *l, unsigned max_clients, bool wakes)
 {
-	l->listener.fd = l->wake = -1;
+	const char *refused;
+
+	l->listener.fd = l->epoll = l->timer = l->wake = -1;
 	l->armed = l->accept_at = NEVER;
 	l->site.make_room = drop_for_page;
 	l->queues[HTTP_WANT_LINGER].timeout = LINGER_MS;
 	l->max_clients = max_clients;
 	l->slots = calloc(max_clients, sizeof(*l->slots));
-	l->epoll = epoll_create1(EPOLL_CLOEXEC);
-	l->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (wakes)
-		l->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (l->epoll < 0 || l->timer < 0 || (wakes && l->wake < 0))
-		return cpromi_fail(errno, "no descriptors for a server's events: %s",
+	refused = open_descriptors(l, wakes);
+	if (refused != NULL)
+		return cpromi_fail(errno, "the system refuses a server %s(2): %s", refused,
 				   strerror(errno));
 	return l->slots != NULL ? 0 : cpromi_fail(ENOMEM, "no memory for a server");
 }

@@ -67,10 +67,15 @@ identity(uint64_t process, uint64_t thread)
 	       (thread & IDENTITY_MASK);
 }
 
+/* 0: gettid(2) is forbidden (seccomp), and this thread cannot be told from others. */
 uint64_t
 cpromi_identity_of_thread(void)
 {
-	return identity((uint64_t)getpid(), (uint64_t)syscall(SYS_gettid));
+	int saved = errno;
+	long thread = syscall(SYS_gettid);
+
+	errno = saved;
+	return thread > 0 ? identity((uint64_t)getpid(), (uint64_t)thread) : 0;
 }
 
 uint64_t
@@ -213,7 +218,7 @@ leave_if_mine(struct seat *s, void *arg)
 static void
 leave_registry(uint32_t number, uint64_t me)
 {
-	struct lanes *l = hold(number);
+	struct lanes *l = me == 0 ? NULL : hold(number);
 
 	if (l == NULL)
 		return;
@@ -459,6 +464,8 @@ find_seat(struct lanes *l)
 {
 	struct finding f = {SEARCH_OWN, cpromi_identity_of_thread(), NULL};
 
+	if (f.me == 0)
+		return NULL;
 	cpromi_lanes_each_seat(l, take, &f);
 	if (f.seat == NULL)
 		f.seat = find_lane(l, f.me);
@@ -468,7 +475,9 @@ find_seat(struct lanes *l)
 struct seat *
 cpromi_lane_borrow(struct lanes *l)
 {
-	return find_any(l, cpromi_identity_of_thread() | IDENTITY_REAPING);
+	uint64_t me = cpromi_identity_of_thread();
+
+	return me == 0 ? NULL : find_any(l, me | IDENTITY_REAPING);
 }
 
 void
@@ -636,6 +645,10 @@ cpromi_lanes_open(struct lanes *l, struct region *region, uint32_t max)
 		l->places = cpromi_region_carve(region, max * sizeof(*l->places), CACHE_LINE);
 	if (l->row.seats == NULL || (region->shared && l->places == NULL)) {
 		errno = ENOMEM;
+		return -1;
+	}
+	if (cpromi_identity_of_thread() == 0) {
+		errno = ENOSYS;
 		return -1;
 	}
 	pthread_once(&once, start_up);

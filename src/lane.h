@@ -207,7 +207,7 @@ cpromi_section_leave(int32_t at, size_t column, struct seat *seat)
 
 /*
  * Enters the registry in the process' table and lays out the first row of seats.
- * 0, or -1 with errno ENFILE (table full) or ENOMEM.
+ * 0, or -1 with errno ENFILE (table full), ENOMEM, or ENOSYS (threads have no numbers).
  */
 int cpromi_lanes_open(struct lanes *l, struct region *region, uint32_t max);
 
@@ -216,7 +216,7 @@ void cpromi_lanes_close(struct lanes *l);
 
 /*
  * Not for the fast path, which looks into the entry itself: the calling thread's seat
- * in this registry, NULL if there is no memory for one; and the lane that it may write
+ * in this registry, NULL if there is none for it; and the lane that it may write
  * now, LANE_OVERFLOW if there is none. A thread without a lane looks for a free one from
  * time to time.
  */
@@ -253,7 +253,10 @@ bool cpromi_seat_is_ours(struct seat *s);
 #define IDENTITY_MASK (((uint64_t)1 << IDENTITY_BITS) - 1)
 #define IDENTITY_REAPING ((uint64_t)1 << 63)
 
-/* The calling thread's, or that of the process: of its first thread. */
+/*
+ * The calling thread's, or that of the process: of its first thread. 0 where the system does
+ * not tell a thread its number: such a thread gets no seat, and counts in lane 0.
+ */
 uint64_t cpromi_identity_of_thread(void);
 uint64_t cpromi_identity_of_process(void);
 bool cpromi_identity_is_alive(uint64_t owner);

@@ -51,6 +51,17 @@ complete(cprom_registry_options *o)
 	       o->max_bytes >= REGION_FIRST_BYTES && o->max_bytes <= REGION_MAX_BYTES;
 }
 
+static void
+fail_lanes(int err)
+{
+	if (err == ENFILE)
+		cpromi_fail(err, "there are %d registries already", CPROM_MAX_REGISTRIES);
+	else if (err == ENOSYS)
+		cpromi_fail(err, "the system does not tell threads apart: gettid(2) is refused");
+	else
+		cpromi_fail(err, "no memory for the lanes of a registry");
+}
+
 static cprom_registry *
 make(const cprom_registry_options *o)
 {
@@ -63,10 +74,7 @@ make(const cprom_registry_options *o)
 		return NULL;
 	}
 	if (cpromi_lanes_open(&r->lanes, region, o->max_lanes) == -1) {
-		cpromi_fail(errno,
-			    errno == ENFILE ? "there are %d registries already"
-					    : "no memory for the lanes of one of %d registries",
-			    CPROM_MAX_REGISTRIES);
+		fail_lanes(errno);
 		cpromi_region_destroy(region);
 		return NULL;
 	}

@@ -223,3 +223,20 @@ want()
 {
 	"$PYTHON3" "$top_srcdir/tests/promql.py" "$prometheus" "$@" || complain "$1"
 }
+
+# with_comma COMMAND…: runs it in German, where a decimal point is a comma; after find_comma_locale.
+with_comma()
+{
+	LC_ALL=de_DE.UTF-8 LOCPATH="$locales" "$@"
+}
+
+# find_comma_locale: that of the system if it has it, else one that is made in $tmp.
+find_comma_locale()
+{
+	locales=
+	test "$(LC_ALL=de_DE.UTF-8 "$top_builddir/tests/pages" decimal-point)" = , && return 0
+	command -v localedef >/dev/null 2>&1 || return 1
+	mkdir "$tmp/locales" && localedef -i de_DE -f UTF-8 "$tmp/locales/de_DE.UTF-8" >/dev/null 2>&1
+	locales=$tmp/locales
+	test "$(with_comma "$top_builddir/tests/pages" decimal-point)" = ,
+}

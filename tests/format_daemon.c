@@ -1,16 +1,35 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * format_daemon: serves metrics of every type that do not change, until its input ends; for
- * e2e_formats.sh, which has Prometheus read them in every format.
+ * format_daemon: serves metrics of every type that do not change, until its input ends, for
+ * scripts that have others read them.
+ *
+ *    format_daemon [WORD]...
+ *
+ * What else it does, as daemons do, before it counts anything, and the server is already there:
+ *
+ *    locale        takes the locale of the environment
+ *    environment   has a thread that changes the environment all the time
+ *    umask         takes all permissions from what it makes
+ *    chroot        locks itself up in the working directory
+ *    nobody        gives up its privileges
  */
+#define _GNU_SOURCE 1 /* setresuid */
 #include <cprom.h>
+#include <grp.h>
+#include <locale.h>
 #include <math.h>
+#include <pthread.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define array_len(a) (sizeof(a) / sizeof((a)[0]))
 #define OBSERVATIONS 1000
 #define LARGE 2000
+#define NOBODY 65534
 
 static const double bounds[] = {0.002, 0.01, 0.05, 0.5, 1, 2.5, 10};
 static const double quantiles[] = {0.5, 0.9, 0.99};
@@ -102,8 +121,54 @@ observe_both_signs(void)
 		cprom_histogram_observe(cprom_labels(offset, "clock"), i - OBSERVATIONS / 2 + 0.5);
 }
 
+/* ---- what daemons do --------------------------------------------------------------- */
+
+static void *
+change_environment(void *unused)
+{
+	static char put[] = "TZ=UTC-3";
+	char name[16];
+
+	for (unsigned i = 0;; i++) {
+		snprintf(name, sizeof(name), "CPROM_%u", i % 100);
+		setenv(name, name, 1);
+		setenv("LC_ALL", i % 2 ? "C" : "de_DE.UTF-8", 1);
+		putenv(put);
+		unsetenv(i % 2 ? name : "TZ");
+		if (i % 100 == 0)
+			usleep(100);
+	}
+	return unused;
+}
+
+static bool
+start_changing(void)
+{
+	pthread_t thread;
+
+	return pthread_create(&thread, NULL, change_environment, NULL) == 0 &&
+	       pthread_detach(thread) == 0;
+}
+
+static bool
+behave(const char *word)
+{
+	if (strcmp(word, "locale") == 0)
+		return setlocale(LC_ALL, "") != NULL;
+	if (strcmp(word, "environment") == 0)
+		return start_changing();
+	if (strcmp(word, "umask") == 0)
+		return umask(0777) != 0777;
+	if (strcmp(word, "chroot") == 0)
+		return chroot(".") == 0;
+	if (strcmp(word, "nobody") == 0)
+		return setgroups(0, NULL) == 0 && setresgid(NOBODY, NOBODY, NOBODY) == 0 &&
+		       setresuid(NOBODY, NOBODY, NOBODY) == 0;
+	return false;
+}
+
 int
-main(void)
+main(int argc, char **argv)
 {
 	cprom_server *server = cprom_server_start("127.0.0.1:0");
 	char byte;
@@ -112,6 +177,11 @@ main(void)
 		fprintf(stderr, "%s\n", cprom_error());
 		return 1;
 	}
+	for (int i = 1; i < argc; i++)
+		if (!behave(argv[i])) {
+			perror(argv[i]);
+			return 1;
+		}
 	count_jobs();
 	set_gauges();
 	observe();

@@ -16,6 +16,7 @@ unit_tests = \
 	tests/test_buffer \
 	tests/test_build_info \
 	tests/test_clock \
+	tests/test_clock_steps \
 	tests/test_collector \
 	tests/test_collision \
 	tests/test_counter \
@@ -98,6 +99,7 @@ e2e_tests = \
 	tests/abuse.sh \
 	tests/cardinality.sh \
 	tests/churn.sh \
+	tests/e2e_environment.sh \
 	tests/e2e_example.sh \
 	tests/e2e_formats.sh \
 	tests/e2e_gzip.sh \
@@ -121,6 +123,7 @@ around_tests = \
 	tests/e2e_release.sh \
 	tests/e2e_tls.sh \
 	tests/e2e_workshop.sh \
+	tests/kernels.sh \
 	tests/tutorial.sh
 
 # Compiles the core for itself; see explore/local.mk.
@@ -151,6 +154,7 @@ test_helpers = \
 	tests/long_run.h \
 	tests/metrics.proto \
 	tests/page.h \
+	tests/pester.py \
 	tests/promql.py \
 	tests/read_names.py \
 	tests/with_registry.h
@@ -167,7 +171,8 @@ helper_programs = \
 	tests/random_names \
 	tests/random_registries \
 	tests/scrape_memory \
-	tests/stress
+	tests/stress \
+	tests/without
 
 plain_tests =
 check_PROGRAMS = $(helper_programs)
@@ -196,8 +201,12 @@ heap_ldflags = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wr
 tests_test_exhaustion_LDFLAGS = $(heap_ldflags) -Wl,--wrap=mmap,--wrap=open,--wrap=socket,--wrap=accept4,--wrap=strdup \
 	-Wl,--wrap=epoll_create1,--wrap=epoll_ctl,--wrap=eventfd,--wrap=timerfd_create,--wrap=pthread_create \
 	-Wl,--wrap=cpromi_region_alloc,--wrap=cpromi_region_carve
+tests_test_clock_steps_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime
+tests_test_hash_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getrandom
+tests_test_lane_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=syscall
 tests_test_protobuf_LDFLAGS = $(heap_ldflags) -Wl,--wrap=clock_gettime
 tests_test_scrape_LDFLAGS = $(heap_ldflags)
+tests_test_server_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=accept4
 tests_test_sink_LDFLAGS = $(heap_ldflags)
 tests_scrape_memory_LDFLAGS = $(heap_ldflags)
 
@@ -254,11 +263,11 @@ record-abi: libcprom.la
 check-around:
 	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(around_tests)'
 
-# prefork: SECONDS, then lanes. Half an hour in all.
+# prefork.sh and stress.sh side by side: ten minutes of everything at once. Three quarters of an hour in all.
 check-long: check tests/sweep_number
 	./tests/sweep_number 300
-	./tests/prefork 180 64
-	./tests/prefork 60 4
+	PREFORK_SECONDS=800 STRESS_SECONDS=500 $(MAKE) $(AM_MAKEFLAGS) -j2 check \
+		TESTS='tests/prefork.sh tests/stress.sh' TEST_TIMEOUT=3600
 	./tests/churn 50000000
 	ABUSE=long $(MAKE) $(AM_MAKEFLAGS) check TESTS=tests/abuse.sh
 	./tests/cardinality 10000000

@@ -11,23 +11,6 @@ scratch
 pages=$top_builddir/tests/pages
 test -x "$pages" || die "no $pages"
 
-# with_comma COMMAND…: runs it in German, where a decimal point is a comma.
-with_comma()
-{
-	LC_ALL=de_DE.UTF-8 LOCPATH="$locales" "$@"
-}
-
-# Of the system if it has it, else made for the test.
-find_locale()
-{
-	locales=
-	test "$(LC_ALL=de_DE.UTF-8 "$pages" decimal-point)" = , && return 0
-	command -v localedef >/dev/null 2>&1 || return 1
-	mkdir "$tmp/locales" && localedef -i de_DE -f UTF-8 "$tmp/locales/de_DE.UTF-8" >/dev/null 2>&1
-	locales=$tmp/locales
-	test "$(with_comma "$pages" decimal-point)" = ,
-}
-
 # judge NAME: the page, which is in $tmp/NAME beside its book.
 judge()
 {
@@ -71,7 +54,7 @@ same_again()
 
 found=
 comma=yes
-find_locale || comma=no
+find_comma_locale || comma=no
 test "$comma" = yes || test -z "${CPROM_NO_SKIP-}" || complain "no locale with a decimal comma"
 
 for page in $("$pages" list); do

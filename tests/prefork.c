@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * prefork: kills processes in the middle of their updates of a shared registry.
+ * prefork: kills processes in the middle of their updates of a shared registry, which it serves.
  *
  * usage: prefork [SECONDS [LANES [DIRECTORY [EVERY]]]]
  *
@@ -10,6 +10,7 @@
  * SIGKILL at random instants, forks others in their place, and scrapes, a piece of a
  * page between two kills. With fewer LANES than threads (default 64) some share the
  * overflow lane. Every EVERYth page of the parent (default 20) is written to DIRECTORY.
+ * The parent prints the port on which it serves the pages meanwhile, for others to read.
  *
  * Beside the registry each thread keeps a tally in memory that the library knows nothing
  * of: how much of each quantity it has begun to count, and how much of that is done.
@@ -28,12 +29,16 @@
  *  P7  Epochs go on, and what is removed is used again: a death costs an object at most,
  *      and series that come and go afterwards need no new memory.
  *  P8  Gauges of processes show exactly what the living, or all there ever were, set.
+ *  P9  A child that has stopped its copy of the server, and in the end the parent, have the
+ *      descriptors that they had before the server was there, and in the second half of a long
+ *      run the parent needs no memory but the registry's.
  */
 #include "atomic.h"
 #include "long_run.h"
 #include "registry.h"
 
 #include <cprom.h>
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
@@ -57,6 +62,8 @@
 #define PAGE_SAMPLES 16384 /* a power of two above twice the samples of a page */
 #define MEMORY_SAMPLES 8
 #define MAX_COMPLAINTS 20
+#define LONG_SECONDS 120 /* of a run in which memory has to be flat from half of it on */
+#define OWN_KIB 1024     /* by which the parent may grow then: a few pages under way more */
 
 /* What is tallied, for each key. */
 enum quantity {
@@ -103,6 +110,8 @@ static unsigned lanes = 64;
 static const char *directory;
 static unsigned every = 20;
 static double run_seconds = 8;
+static cprom_server *server;
+static int descriptors; /* without it */
 
 /* The metrics, and their children of each key. */
 struct metrics {
@@ -701,6 +710,30 @@ struct worker {
 	unsigned threads;
 };
 
+static int
+count_descriptors(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	int n = 0;
+
+	while (d != NULL && readdir(d) != NULL)
+		n++;
+	if (d != NULL)
+		closedir(d);
+	return n;
+}
+
+static void
+stop_server(const char *who)
+{
+	int left;
+
+	cprom_server_stop(server);
+	left = count_descriptors();
+	if (left != descriptors)
+		complain("%s has %d descriptors, not %d", who, left, descriptors);
+}
+
 /* Until it is killed, told to end, or at the end of its life. */
 static void
 work(unsigned slot, const struct worker *w, uint64_t random)
@@ -734,7 +767,7 @@ struct figures {
 	uint64_t forks, kills, ends, in_flight;
 	unsigned threads_most; /* at a time */
 	uint64_t memory[MEMORY_SAMPLES + 1], deaths[MEMORY_SAMPLES + 1], epochs[MEMORY_SAMPLES + 1];
-	long resident[MEMORY_SAMPLES + 1];
+	long resident[MEMORY_SAMPLES + 1], mapped[MEMORY_SAMPLES + 1]; /* KiB of the parent */
 	int samples;
 };
 
@@ -755,6 +788,8 @@ start_worker(unsigned slot, uint64_t *random)
 	w->pid = fork();
 	if (w->pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		nice(5); /* there are more of them than processors */
+		stop_server("a child");
 		if (getppid() == parent)
 			work(slot, w, own);
 		_exit(0);
@@ -911,18 +946,21 @@ read_piece(struct reading *r, size_t want)
 
 /* ---- the parent: lanes, epochs, memory ---------------------------------------- */
 
-/* Resident KiB of this process, shared memory that it has touched included. */
-static long
-resident(void)
+/* Of this process, shared memory that it has touched included. */
+static void
+note_process_memory(long *resident, long *mapped)
 {
-	long total = 0, pages_resident = 0;
+	long kib = sysconf(_SC_PAGESIZE) / 1024;
 	FILE *f = fopen("/proc/self/statm", "r");
 
-	if (f == NULL || fscanf(f, "%ld %ld", &total, &pages_resident) != 2)
-		pages_resident = 0;
-	if (f != NULL)
-		fclose(f);
-	return pages_resident * (sysconf(_SC_PAGESIZE) / 1024);
+	*resident = *mapped = 0;
+	if (f == NULL)
+		return;
+	if (fscanf(f, "%ld %ld", mapped, resident) == 2) {
+		*mapped *= kib;
+		*resident *= kib;
+	}
+	fclose(f);
 }
 
 static void
@@ -936,7 +974,8 @@ note_memory(bool at_end)
 	f->memory[f->samples] = load_relaxed(&registry->region.used);
 	f->epochs[f->samples] = load_relaxed(&registry->epoch.global);
 	f->deaths[f->samples] = f->kills + f->ends;
-	f->resident[f->samples++] = resident();
+	note_process_memory(&f->resident[f->samples], &f->mapped[f->samples]);
+	f->samples++;
 }
 
 struct seats {
@@ -1095,6 +1134,23 @@ quiet_round(void)
 	return load_relaxed(&registry->region.used);
 }
 
+/* The parent's own, beyond what the registry grew by, which has bounds of its own: P9. */
+static void
+check_flat(int middle, int last)
+{
+	const struct figures *f = &figures;
+	long registrys = (long)(f->memory[last] - f->memory[middle]) / 1024;
+	long resident = f->resident[last] - f->resident[middle] - registrys;
+	long mapped = f->mapped[last] - f->mapped[middle];
+
+	printf("the parent's KiB, resident and mapped:");
+	for (int i = 0; i < f->samples; i++)
+		printf(" %ld,%ld", f->resident[i], f->mapped[i]);
+	printf("; in the second half beyond the registry: %+ld, %+ld\n", resident, mapped);
+	if (run_seconds >= LONG_SECONDS && (resident > OWN_KIB || mapped > OWN_KIB))
+		complain("the parent grew by more than %d KiB in the second half", OWN_KIB);
+}
+
 /*
  * P7: memory follows what waits for the slowest reader, which on a busy machine may be more
  * late than early; so the bound is wide, and check_stock() is the strict judge. But if nobody
@@ -1122,6 +1178,7 @@ check_memory(void)
 			 (unsigned long long)(second - first));
 	if (f->epochs[last] <= f->epochs[middle])
 		complain("the epoch stays at %llu", (unsigned long long)f->epochs[last]);
+	check_flat(middle, last);
 }
 
 /* ---- gauges of processes: P8 ---------------------------------------------------- */
@@ -1350,6 +1407,18 @@ make_churn(void)
 					  .age_buckets = 1);
 }
 
+/* For so long, or a little longer. */
+static void
+serve(uint32_t us)
+{
+	double end = elapsed() + us * 1e-6;
+
+	do
+		if (cprom_server_step(server, us < 1000 ? 0 : 1) == -1)
+			complain("the server: %s", cprom_error());
+	while (elapsed() < end);
+}
+
 static void
 run(void)
 {
@@ -1361,13 +1430,14 @@ run(void)
 	while (elapsed() < run_seconds && load_relaxed(&outside->complaints) < MAX_COMPLAINTS) {
 		uint32_t x = next_random(&random);
 
-		pause_us(x % 8 == 0 ? 0 : x % 4000);
+		serve(x % 8 == 0 ? 0 : x % 4000);
 		kill_some(&random);
 		replace(&random);
 		read_piece(&reading, 1 + (x >> 16) % 16384);
 		note_memory(false);
 	}
 	end_workers();
+	stop_server("the parent");
 	note_memory(true);
 	while (reading.scrape != NULL)
 		read_piece(&reading, 65536);
@@ -1404,9 +1474,8 @@ report(void)
 	printf("%s: %.1f s, %llu kills, %llu ends, %llu forks; %llu updates, %llu in flight at a "
 	       "death; %llu series removed; pages: %llu + %llu of workers; lanes: %u of %u used by "
 	       "at "
-	       "most %u threads at a time; seats: %u of the dead, then %u; epoch %llu; resident "
-	       "KiB: "
-	       "%ld, then %ld; %u complaints\n",
+	       "most %u threads at a time; seats: %u of the dead, then %u; epoch %llu; %u "
+	       "complaints\n",
 	       complaints == 0 ? "ok" : "FAILED", elapsed(), (unsigned long long)f->kills,
 	       (unsigned long long)f->ends, (unsigned long long)f->forks,
 	       (unsigned long long)updates_done(), (unsigned long long)f->in_flight,
@@ -1414,8 +1483,7 @@ report(void)
 	       (unsigned long long)pages[0].number,
 	       (unsigned long long)load_relaxed(&outside->pages), lanes_used, lanes,
 	       f->threads_most + 1, before.dead, after.dead,
-	       (unsigned long long)load_relaxed(&registry->epoch.global),
-	       f->resident[f->samples / 2], f->resident[f->samples - 1], complaints);
+	       (unsigned long long)load_relaxed(&registry->epoch.global), complaints);
 	return complaints == 0 ? 0 : 1;
 }
 
@@ -1440,6 +1508,13 @@ main(int argc, char **argv)
 		return 2;
 	make_stable();
 	make_churn();
+	descriptors = count_descriptors();
+	server = cprom_server_open("127.0.0.1:0", .registry = registry, .max_connections = 64,
+				   .head_timeout_ms = 1000, .write_timeout_ms = 2000);
+	if (server == NULL)
+		return 2;
+	printf("port %d\n", cprom_server_port(server));
+	fflush(stdout);
 	run();
 	status = report();
 	cprom_registry_free(registry);

@@ -10,7 +10,7 @@ scratch
 seconds=${STRESS_SECONDS:-6}
 
 mkdir "$tmp/large" "$tmp/small" || die "mkdir"
-"$top_builddir/tests/stress" "$seconds" 64 "$tmp" 20 || complain "with a lane for each thread"
+"$top_builddir/tests/stress" "$seconds" 64 "$tmp" $((20 + seconds / 2)) || complain "with a lane for each thread"
 "$top_builddir/tests/stress" $(((seconds + 1) / 2)) 4 || complain "with fewer lanes than threads"
 
 judge=$top_srcdir/tests/check_page.py

@@ -9,7 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include <cmocka.h>
 
@@ -24,6 +26,17 @@ static const struct hash_key keys[] = {
 	{{0x9e3779b97f4a7c15, 0xd1b54a32d192ed03}},
 };
 static const struct hash_key *const good = &keys[3];
+
+static bool refused; /* getrandom(2) */
+
+ssize_t __real_getrandom(void *buffer, size_t n, unsigned flags);
+ssize_t __wrap_getrandom(void *buffer, size_t n, unsigned flags);
+
+ssize_t
+__wrap_getrandom(void *buffer, size_t n, unsigned flags)
+{
+	return refused ? -1 : __real_getrandom(buffer, n, flags);
+}
 
 static uint32_t
 hash_of(const struct hash_key *key, const void *p, size_t n)
@@ -220,6 +233,37 @@ keys_are_made_afresh_and_never_fold_all_to_zero(void **state)
 }
 
 /* Thrown evenly, 2^16 values leave 1/e of 2^16 buckets empty, and no bucket is full. */
+#define KEYS 1000
+
+static int
+by_high_bits(const void *a, const void *b)
+{
+	uint64_t x = ((const struct hash_key *)a)->k[0] >> 45,
+		 y = ((const struct hash_key *)b)->k[0] >> 45;
+
+	return x < y ? -1 : x > y;
+}
+
+/* By its 19 highest bits a process is told from others: of a thousand one pair may be the same. */
+static void
+without_getrandom_keys_differ_in_their_highest_bits(void **state)
+{
+	static struct hash_key made[KEYS];
+	unsigned same = 0;
+
+	(void)state;
+	refused = true;
+	for (int i = 0; i < KEYS; i++)
+		cpromi_hash_key_make(&made[i]);
+	refused = false;
+	qsort(made, KEYS, sizeof(made[0]), by_high_bits);
+	for (int i = 1; i < KEYS; i++) {
+		same += by_high_bits(&made[i - 1], &made[i]) == 0;
+		assert_true(made[i].k[0] != made[i - 1].k[0] && made[i].k[1] != made[i - 1].k[1]);
+	}
+	assert_true(same <= 10);
+}
+
 static void
 numbered_values_spread_evenly_by_their_leading_bits(void **state)
 {
@@ -255,6 +299,7 @@ main(void)
 		cmocka_unit_test(runs_of_the_same_byte_differ_by_their_length),
 		cmocka_unit_test(key_and_salt_matter),
 		cmocka_unit_test(keys_are_made_afresh_and_never_fold_all_to_zero),
+		cmocka_unit_test(without_getrandom_keys_differ_in_their_highest_bits),
 		cmocka_unit_test(numbered_values_spread_evenly_by_their_leading_bits),
 	};
 

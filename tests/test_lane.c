@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,6 +22,20 @@
 #include <cprom.h>
 
 #define MANY 200
+
+static bool numberless; /* gettid(2) is refused */
+
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, long a, long b, long c);
+
+long
+__wrap_syscall(long number, long a, long b, long c)
+{
+	if (!numberless || number != SYS_gettid)
+		return __real_syscall(number, a, b, c);
+	errno = EPERM;
+	return -1;
+}
 
 struct home {
 	struct region region;
@@ -726,6 +742,84 @@ only_the_dead_are_reaped(void **state)
 	cpromi_lanes_close(l);
 }
 
+/* NULL if it finds none. */
+static void *
+look_for_seat(void *arg)
+{
+	struct lanes *l = arg;
+	bool found;
+
+	errno = 77;
+	found = cpromi_lane_seat(l) != NULL || cpromi_lane_borrow(l) != NULL ||
+		cpromi_lane_own(l) != LANE_OVERFLOW;
+	return found || errno != 77 ? l : NULL;
+}
+
+/* Where a filter came after the registry. */
+static void
+a_thread_without_a_number_has_no_seat_and_takes_nobodys(void **state)
+{
+	struct lanes *l = open_private(4);
+	struct spot own = sit_down(l);
+	pthread_t thread;
+	void *found;
+
+	(void)state;
+	numberless = true;
+	pthread_create(&thread, NULL, look_for_seat, l);
+	pthread_join(thread, &found);
+	assert_null(found);
+	assert_false(cpromi_seat_reap(own.seat));
+	assert_int_equal(owner_of(own.seat), getpid());
+	assert_int_equal(seats_owned(l), 1);
+	assert_int_equal(cpromi_lane_own(l), own.lane);
+	numberless = false;
+	cpromi_lanes_close(l);
+}
+
+static void *
+sit_and_lose_number(void *arg)
+{
+	struct seat *seat = cpromi_lane_seat(arg);
+
+	numberless = true;
+	return seat;
+}
+
+/* It cannot tell its seat from those that are free, or about to be taken. */
+static void
+a_thread_that_lost_its_number_leaves_its_seat_to_be_reaped(void **state)
+{
+	struct lanes *l = open_private(4);
+	struct seat *own = cpromi_lane_seat(l), *free_seat = &l->row.seats[3];
+	pthread_t thread;
+	void *others;
+
+	(void)state;
+	store_relaxed(&free_seat->epoch, 3);
+	pthread_create(&thread, NULL, sit_and_lose_number, l);
+	pthread_join(thread, &others);
+	numberless = false;
+	assert_int_equal(load_relaxed(&free_seat->epoch), 3);
+	store_relaxed(&free_seat->epoch, 0);
+	assert_int_equal(seats_owned(l), 2);
+	assert_false(cpromi_seat_reap(own));
+	assert_true(cpromi_seat_reap(others));
+	cpromi_lanes_close(l);
+}
+
+static void
+a_registry_needs_numbers_of_threads(void **state)
+{
+	(void)state;
+	numberless = true;
+	assert_null(cprom_registry_new());
+	assert_int_equal(errno, ENOSYS);
+	assert_non_null(strstr(cprom_error(), "gettid"));
+	numberless = false;
+	cprom_registry_free(cprom_registry_new());
+}
+
 int
 main(void)
 {
@@ -753,6 +847,9 @@ main(void)
 		cmocka_unit_test(in_a_shared_registry_a_child_sits_beside_its_parent),
 		cmocka_unit_test(the_seat_of_a_dead_child_is_taken_with_its_lane),
 		cmocka_unit_test(only_the_dead_are_reaped),
+		cmocka_unit_test(a_thread_without_a_number_has_no_seat_and_takes_nobodys),
+		cmocka_unit_test(a_thread_that_lost_its_number_leaves_its_seat_to_be_reaped),
+		cmocka_unit_test(a_registry_needs_numbers_of_threads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

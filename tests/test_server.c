@@ -44,6 +44,20 @@
 #define HEALTHY GET("/-/healthy")
 #define MANY 40000 /* series that make a page of more than a socket's buffers */
 
+static bool accept_refused;
+
+int __real_accept4(int fd, struct sockaddr *from, socklen_t *n, int flags);
+int __wrap_accept4(int fd, struct sockaddr *from, socklen_t *n, int flags);
+
+int
+__wrap_accept4(int fd, struct sockaddr *from, socklen_t *n, int flags)
+{
+	if (!accept_refused)
+		return __real_accept4(fd, from, n, flags);
+	errno = EPERM;
+	return -1;
+}
+
 static cprom_registry *small; /* a page of less than 64 KiB */
 static cprom_registry *large; /* one of more than a MiB */
 
@@ -1389,6 +1403,38 @@ without_descriptors_an_idle_connection_makes_room(void **state)
 	in_child(run_with_an_idle_client);
 }
 
+/* As by a filter for system calls that is there from the start. */
+static void
+a_server_that_may_not_accept_says_so(void **state)
+{
+	(void)state;
+	accept_refused = true;
+	assert_null(cprom_server_start("127.0.0.1:0", .registry = small));
+	assert_int_equal(errno, EPERM);
+	assert_non_null(strstr(cprom_error(), "accept4"));
+	accept_refused = false;
+}
+
+/* As by one that comes later. */
+static void
+a_server_that_may_no_longer_accept_does_not_spin(void **state)
+{
+	cprom_server *s = open_small();
+	struct client c = connect_to(s);
+	int turns = 0;
+
+	(void)state;
+	say_text(&c, HEALTHY);
+	accept_refused = true;
+	for (long end = now_ms() + 350; now_ms() < end; turns++)
+		assert_int_equal(cprom_server_step(s, 100), 0);
+	assert_true(turns <= 20);
+	accept_refused = false;
+	expect_status(&c, 200, false);
+	disconnect(&c);
+	cprom_server_stop(s);
+}
+
 /* ---- addresses ---- */
 
 static void
@@ -2237,6 +2283,8 @@ main(void)
 		cmocka_unit_test(answers_under_way_keep_their_places),
 		cmocka_unit_test(without_descriptors_the_server_waits_and_recovers),
 		cmocka_unit_test(without_descriptors_an_idle_connection_makes_room),
+		cmocka_unit_test(a_server_that_may_not_accept_says_so),
+		cmocka_unit_test(a_server_that_may_no_longer_accept_does_not_spin),
 		cmocka_unit_test(a_taken_port_is_an_error_that_names_the_address),
 		cmocka_unit_test(options_out_of_range_are_errors),
 		cmocka_unit_test(options_of_an_older_program_are_honoured),
