@@ -119,6 +119,7 @@ test_helpers = \
 	tests/common.sh \
 	tests/compare_jobs.py \
 	tests/decode_values.h \
+	tests/emulated.h \
 	tests/expect.h \
 	tests/gen_crc32_table.py \
 	tests/gen_number_table.py \
@@ -224,11 +225,15 @@ check-long: check tests/sweep_number
 	FORMATS=10000 $(MAKE) $(AM_MAKEFLAGS) check TESTS=tests/formats.sh
 	EXPLORE=long $(MAKE) $(AM_MAKEFLAGS) check-explore TEST_TIMEOUT=3600
 
+# The unit tests on other machines, with musl, and as other options of compilers make them: see cross.sh.
+check-cross:
+	@$(AM_TESTS_ENVIRONMENT) $(SHELL) $(srcdir)/tests/cross.sh $(CROSS_TARGETS)
+
 # The style that .clang-format describes; what macros take part in is laid out by hand.
 lint:
 	cd $(srcdir) && $(CLANG_FORMAT) --dry-run -Werror src/*.[ch] tests/*.[ch] tests/explore/*.[ch] \
 		tests/fuzz/*.c tests/bench/*.[ch] tests/bench/*.cc tests/bench/peers/*.cc
 
-.PHONY: check-unit check-run check-house check-e2e check-around check-long lint
+.PHONY: check-unit check-run check-house check-e2e check-around check-cross check-long lint
 
-EXTRA_DIST += $(house_tests) $(e2e_tests) $(around_tests) $(explore_tests) $(test_helpers)
+EXTRA_DIST += tests/cross.sh $(house_tests) $(e2e_tests) $(around_tests) $(explore_tests) $(test_helpers)

@@ -26,6 +26,7 @@
 
 #include <cmocka.h>
 
+#include "emulated.h"
 #include "page.h"
 
 #include <cprom.h>
@@ -64,6 +65,7 @@ need_threads_in_children(void)
 {
 	if (HAS_TSAN)
 		skip();
+	skip_if_emulated("a child of a process with threads dies when it starts one");
 }
 
 /* ---- children ------------------------------------------------------------------ */
