@@ -167,7 +167,7 @@ tests_test_server_CPPFLAGS = $(AM_CPPFLAGS) -DHAVE_ZLIB=$(HAVE_ZLIB)
 
 # With tests/heap.h between the library and malloc.
 heap_ldflags = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
-tests_test_protobuf_LDFLAGS = $(heap_ldflags) -Wl,--wrap=clock_gettime
+tests_test_protobuf_LDFLAGS = $(heap_ldflags) -Wl,--wrap=clock_gettime,--wrap=__clock_gettime64
 tests_test_scrape_LDFLAGS = $(heap_ldflags)
 tests_test_sink_LDFLAGS = $(heap_ldflags)
 tests_scrape_memory_LDFLAGS = $(heap_ldflags)

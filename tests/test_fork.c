@@ -32,8 +32,8 @@
 #include <cprom.h>
 
 #define THREADS 5
-#define FORKS 40         /* while threads update */
-#define CHILD_SECONDS 30 /* that a child may take: one that hangs fails, and does not stay */
+#define FORKS 40          /* while threads update */
+#define CHILD_SECONDS 120 /* that a child may take: one that hangs fails, and does not stay */
 
 extern char **environ;
 

@@ -664,7 +664,7 @@ address_of(pid_t pid)
 
 /* Lets the child go on with that signal until it stops for us. */
 static uintptr_t
-go_on(pid_t pid, enum __ptrace_request how, int signo)
+go_on(pid_t pid, int how, int signo)
 {
 	int status = 0;
 
