@@ -84,7 +84,7 @@ build_libraries()
 	mkdir -p include lib objects
 	cmocka=$(find_source cmocka) zlib=$(find_source zlib)
 	cp "$cmocka/include/cmocka.h" "$zlib/zlib.h" "$zlib/zconf.h" include/
-	"$cc" -O2 -I"$cmocka/include" -DHAVE_INTTYPES_H -DHAVE_MALLOC_H -DHAVE_SIGNAL_H -DHAVE_STRINGS_H \
+	"$cc" -O2 -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 -I"$cmocka/include" -DHAVE_INTTYPES_H -DHAVE_MALLOC_H -DHAVE_SIGNAL_H -DHAVE_STRINGS_H \
 		-DHAVE_STRUCT_TIMESPEC -DHAVE_CLOCK_REALTIME -DHAVE_SIGLONGJMP -DHAVE_STRSIGNAL \
 		-DHAVE_GCC_THREAD_LOCAL_STORAGE -c "$cmocka/src/cmocka.c" -o objects/cmocka.o &&
 		(cd objects && "$cc" -O2 -DHAVE_UNISTD_H -c "$zlib"/*.c) &&

@@ -21,18 +21,21 @@
 
 static double tables[9][256]; /* of schema n, entry k is about 2^(k/2^n - 1) */
 
-/* The reproduction rule: 0.5 times one factor per bit of k, most significant first. */
+/*
+ * The reproduction rule: 0.5 times one factor per bit of k, most significant first. By fma(), for
+ * the x87 would round each product twice.
+ */
 static double
 entry(int n, unsigned k)
 {
 	static const uint64_t factors[] = {
 		0x3ff6a09e667f3bcc, 0x3ff306fe0a31b715, 0x3ff172b83c7d517b, 0x3ff0b5586cf9890f,
 		0x3ff059b0d3158574, 0x3ff02c9a3e778061, 0x3ff0163da9fb3335, 0x3ff00b1afa5abcbf};
-	volatile double x = 0.5;
+	double x = 0.5;
 
 	for (int j = 1; j <= n; j++)
 		if (k >> (n - j) & 1)
-			x = x * bits_double(factors[j - 1]);
+			x = fma(x, bits_double(factors[j - 1]), 0);
 	return x;
 }
 
