@@ -19,6 +19,7 @@
 #include "epoch.h"
 #include "registry.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <setjmp.h>
