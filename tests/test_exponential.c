@@ -130,13 +130,13 @@ the_ends_are_those_of_doubles(void **state)
 	(void)state;
 	for (int n = -4; n <= 8; n++) {
 		int32_t last = (int32_t)ldexp(1024, n);
-		int32_t first = expected_index(n, 5e-324);
+		int32_t first = expected_index(n, 0x1p-1074);
 
 		assert_double(cpromi_exponential_bound(n, 0), 1);
 		assert_double(cpromi_exponential_bound(n, last), DBL_MAX);
 		assert_double(cpromi_exponential_bound(n, last + 1), INFINITY);
-		assert_int_equal(cpromi_exponential_index(n, 5e-324), first);
-		assert_true(cpromi_exponential_bound(n, first) >= 5e-324);
+		assert_int_equal(cpromi_exponential_index(n, 0x1p-1074), first);
+		assert_true(cpromi_exponential_bound(n, first) >= 0x1p-1074);
 	}
 	assert_double(cpromi_exponential_bound(-4, 1), 65536);
 	assert_double(cpromi_exponential_bound(-1, 1), 4);
@@ -150,7 +150,7 @@ the_ends_are_those_of_doubles(void **state)
 	assert_double(cpromi_exponential_bound(2, -1), 0.8408964152537144);
 	assert_double(cpromi_exponential_bound(3, -1), 0.9170040432046711);
 	assert_double(cpromi_exponential_bound(8, -1), 0.9972960560854698);
-	assert_double(cpromi_exponential_bound(5, -34368), 5e-324);
+	assert_double(cpromi_exponential_bound(5, -34368), 0x1p-1074);
 }
 
 /* ---- indices --------------------------------------------------------------- */
@@ -183,7 +183,7 @@ published_values_have_their_published_index(void **state)
 		{DBL_MIN, {-63, -255, -511, -1022, -2044, -4088, -8176, -32704, -261632}},
 		{2.225073858507201e-308,
 		 {-63, -255, -511, -1022, -2044, -4088, -8176, -32704, -261632}},
-		{5e-324, {-67, -268, -537, -1074, -2148, -4296, -8592, -34368, -274944}},
+		{0x1p-1074, {-67, -268, -537, -1074, -2148, -4296, -8592, -34368, -274944}},
 		{DBL_MAX, {64, 256, 512, 1024, 2048, 4096, 8192, 32768, 262144}},
 		{INFINITY, {65, 257, 513, 1025, 2049, 4097, 8193, 32769, 262145}},
 	};
