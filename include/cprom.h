@@ -153,7 +153,7 @@ typedef struct cprom_registry_options {
 	size_t size;
 	int shared;          /* memory is shared with processes forked later */
 	size_t max_series;   /* 0: CPROM_DEFAULT_MAX_SERIES */
-	size_t max_bytes;    /* 0: CPROM_DEFAULT_MAX_(SHARED_)BYTES; at most 32 GiB */
+	size_t max_bytes;    /* 0: CPROM_DEFAULT_MAX_(SHARED_)BYTES; at most 32 GiB; of 32 bits, 2 GiB */
 	unsigned max_lanes;  /* threads that count without sharing; 0: CPROM_DEFAULT_MAX_LANES */
 	int self_metrics;    /* show the library's own metrics, as the default registry does */
 	int created_timestamps; /* show when counters, histograms and summaries began, where the format can */

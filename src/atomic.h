@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 typedef _Atomic(uint32_t) atomic_u32;
-typedef _Atomic(uint64_t) atomic_u64;
+typedef _Atomic(uint64_t) atomic_u64 __attribute__((aligned(8))); /* gcc before 11, i386: 4 */
 typedef _Atomic(uintptr_t) atomic_ptr; /* a pointer with tag bits, or a plain one */
 
 #define load_relaxed(p) atomic_load_explicit((p), memory_order_relaxed)

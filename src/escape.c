@@ -52,13 +52,16 @@ cpromi_utf8_valid(const char *text, size_t n)
 typedef unsigned char bytes16 __attribute__((vector_size(16)));
 typedef uint64_t words2 __attribute__((vector_size(16)));
 
-/* Of each byte the highest bit: is it not plain? By value: two stores are slow to load as one. */
-static inline words2
-special(uint64_t first, uint64_t second)
+/*
+ * Of each byte the highest bit, set in any: is it not plain? Words by value: two stores are slow
+ * to load as one. No vector is: how those are returned depends on what the processor has.
+ */
+static inline void
+add_special(words2 *any, uint64_t first, uint64_t second)
 {
 	bytes16 b = (bytes16)(words2){first, second};
 
-	return (words2)(b | (bytes16)(b == '\\') | (bytes16)(b == '"') | (bytes16)(b == '\n'));
+	*any |= (words2)(b | (bytes16)(b == '\\') | (bytes16)(b == '"') | (bytes16)(b == '\n'));
 }
 
 bool
@@ -69,13 +72,13 @@ cpromi_text_is_plain(const char *text, size_t n)
 
 	for (; n > 16; text += 16, n -= 16) {
 		memcpy(words, text, 16);
-		any |= special(words[0], words[1]);
+		add_special(&any, words[0], words[1]);
 	}
 	if (n < 3)
 		words[0] = n == 0 ? 0 : hash_few(text, n);
 	else
 		hash_words(text, n, words);
-	any |= special(words[0], words[1]);
+	add_special(&any, words[0], words[1]);
 	return ((any[0] | any[1]) & 0x8080808080808080) == 0;
 }
 

@@ -31,8 +31,9 @@
 
 #define REGION_SEGMENTS 20
 #define REGION_FIRST_BYTES ((uint64_t)64 << 10)
-#define REGION_MAX_BYTES ((uint64_t)32 << 30) /* what 32-bit references can name */
-#define REGION_SMALL_CLASSES 64               /* of 16, 32, … 1024 bytes; then powers of two */
+/* What 32-bit references can name; and of a 32-bit address space no more than half. */
+#define REGION_MAX_BYTES ((uint64_t)(sizeof(void *) > 4 ? 32 : 2) << 30)
+#define REGION_SMALL_CLASSES 64 /* of 16, 32, … 1024 bytes; then powers of two */
 #define REGION_CLASSES (REGION_SMALL_CLASSES + 26)
 
 struct region {

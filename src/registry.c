@@ -98,9 +98,11 @@ cpromi_registry_open(const cprom_registry_options *o)
 	}
 	memcpy(&own, o, o->size < sizeof(own) ? o->size : sizeof(own));
 	if (!complete(&own)) {
-		cpromi_fail(EINVAL,
-			    "a registry takes %llu bytes to 32 GiB, at most %d series and %d lanes",
-			    (unsigned long long)REGION_FIRST_BYTES, INT32_MAX, CPROM_MAX_LANES);
+		cpromi_fail(
+			EINVAL,
+			"a registry takes %llu bytes to %llu GiB, at most %d series and %d lanes",
+			(unsigned long long)REGION_FIRST_BYTES,
+			(unsigned long long)(REGION_MAX_BYTES >> 30), INT32_MAX, CPROM_MAX_LANES);
 		return NULL;
 	}
 	return make(&own);

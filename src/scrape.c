@@ -710,7 +710,7 @@ cprom_scrape_open_with(const cprom_scrape_options *from)
 	cprom_scrape_options o = {0};
 	cprom_registry *r;
 	cprom_scrape *s;
-	size_t names;
+	size_t names = 0;
 
 	if (from == NULL || from->size < offsetof(cprom_scrape_options, names) ||
 	    from->size > 4096) {

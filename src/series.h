@@ -44,7 +44,7 @@ text_bytes(size_t length, bool created)
  * a series without them completes it, should its maker have died.
  */
 struct series {
-	struct handle handle;
+	_Alignas(CACHE_LINE) struct handle handle;
 	struct node node;
 	region_ref family;
 	atomic_u32 slot;   /* place in the family's index + 1 */
@@ -52,8 +52,7 @@ struct series {
 	atomic_u64 birth;  /* order of creation in the registry, from 1; 0: not published yet */
 };
 
-_Static_assert(sizeof(void *) != 8 || sizeof(struct series) == CACHE_LINE,
-	       "a series is one cache line");
+_Static_assert(sizeof(struct series) == CACHE_LINE, "a series is one cache line");
 
 /*
  * What the only cell of an info points to, or else 0: more labels, spelled. Replaced as a whole

@@ -21,6 +21,7 @@ struct heap {
 	long blocks;  /* given, not taken back */
 	size_t bytes; /* in them, and the most there were */
 	size_t peak;
+	bool within; /* a call that is made of the others, in a static musl */
 };
 
 static _Thread_local struct heap heap;
@@ -77,28 +78,43 @@ heap_gave(void *p)
 void *
 __wrap_malloc(size_t n)
 {
+	if (heap.within)
+		return __real_malloc(n);
 	return heap_refuses() ? NULL : heap_took(__real_malloc(n));
 }
 
 void *
 __wrap_calloc(size_t count, size_t n)
 {
-	return heap_refuses() ? NULL : heap_took(__real_calloc(count, n));
+	void *p;
+
+	if (heap_refuses())
+		return NULL;
+	heap.within = true;
+	p = __real_calloc(count, n);
+	heap.within = false;
+	return heap_took(p);
 }
 
 void *
 __wrap_realloc(void *p, size_t n)
 {
+	void *moved;
+
 	if (heap_refuses())
 		return NULL;
 	heap_gave(p);
-	return heap_took(__real_realloc(p, n));
+	heap.within = true;
+	moved = __real_realloc(p, n);
+	heap.within = false;
+	return heap_took(moved);
 }
 
 void
 __wrap_free(void *p)
 {
-	heap_gave(p);
+	if (!heap.within)
+		heap_gave(p);
 	__real_free(p);
 }
 

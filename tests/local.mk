@@ -143,6 +143,7 @@ test_helpers = \
 	tests/compare_jobs.py \
 	tests/daemons.sh \
 	tests/decode_values.h \
+	tests/emulated.h \
 	tests/expect.h \
 	tests/gen_crc32_table.py \
 	tests/gen_number_table.py \
@@ -201,10 +202,10 @@ heap_ldflags = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wr
 tests_test_exhaustion_LDFLAGS = $(heap_ldflags) -Wl,--wrap=mmap,--wrap=open,--wrap=socket,--wrap=accept4,--wrap=strdup \
 	-Wl,--wrap=epoll_create1,--wrap=epoll_ctl,--wrap=eventfd,--wrap=timerfd_create,--wrap=pthread_create \
 	-Wl,--wrap=cpromi_region_alloc,--wrap=cpromi_region_carve
-tests_test_clock_steps_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime
+tests_test_clock_steps_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime,--wrap=__clock_gettime64
 tests_test_hash_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getrandom
 tests_test_lane_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=syscall
-tests_test_protobuf_LDFLAGS = $(heap_ldflags) -Wl,--wrap=clock_gettime
+tests_test_protobuf_LDFLAGS = $(heap_ldflags) -Wl,--wrap=clock_gettime,--wrap=__clock_gettime64
 tests_test_scrape_LDFLAGS = $(heap_ldflags)
 tests_test_server_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=accept4
 tests_test_sink_LDFLAGS = $(heap_ldflags)
@@ -274,11 +275,15 @@ check-long: check tests/sweep_number
 	FORMATS=10000 $(MAKE) $(AM_MAKEFLAGS) check TESTS=tests/formats.sh
 	EXPLORE=long $(MAKE) $(AM_MAKEFLAGS) check-explore TEST_TIMEOUT=3600
 
+# The unit tests on other machines, with musl, and as other options of compilers make them: see cross.sh.
+check-cross:
+	@$(AM_TESTS_ENVIRONMENT) $(SHELL) $(srcdir)/tests/cross.sh $(CROSS_TARGETS)
+
 # The style that .clang-format describes; what macros take part in is laid out by hand.
 lint:
 	cd $(srcdir) && $(CLANG_FORMAT) --dry-run -Werror src/*.[ch] tests/*.[ch] tests/explore/*.[ch] \
 		tests/fuzz/*.c tests/bench/*.[ch] tests/bench/*.cc tests/bench/peers/*.cc
 
-.PHONY: check-abi record-abi check-unit check-run check-house check-e2e check-around check-long lint
+.PHONY: check-abi record-abi check-unit check-run check-house check-e2e check-around check-cross check-long lint
 
-EXTRA_DIST += $(house_tests) $(e2e_tests) $(around_tests) $(explore_tests) $(test_helpers)
+EXTRA_DIST += tests/cross.sh $(house_tests) $(e2e_tests) $(around_tests) $(explore_tests) $(test_helpers)

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include <time.h>
 
 #include <cmocka.h>
@@ -28,6 +29,15 @@ static double
 monotonic_seconds(void)
 {
 	return (double)cpromi_monotonic_ns() * 1e-9;
+}
+
+/* Those of a machine of 32 bits too: Makefile.am. */
+static void
+times_and_sizes_of_files_have_64_bits(void **state)
+{
+	(void)state;
+	assert_int_equal(sizeof(time_t), 8);
+	assert_int_equal(sizeof(off_t), 8);
 }
 
 static void
@@ -143,6 +153,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(times_and_sizes_of_files_have_64_bits),
 		cmocka_unit_test(monotonic_nanoseconds_are_those_of_the_system),
 		cmocka_unit_test(the_seconds_since_then_are_what_passed_and_never_negative),
 		cmocka_unit_test(milliseconds_are_of_the_same_clock_without_the_fraction),

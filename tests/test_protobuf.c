@@ -38,6 +38,10 @@
 
 static struct timespec stopped;
 
+#if defined(__TIMESIZE) && __TIMESIZE == 32 /* what glibc calls the one of 64 bits */
+#define __real_clock_gettime __real___clock_gettime64
+#define __wrap_clock_gettime __wrap___clock_gettime64
+#endif
 int __real_clock_gettime(clockid_t id, struct timespec *t);
 int __wrap_clock_gettime(clockid_t id, struct timespec *t);
 

@@ -19,6 +19,8 @@
 
 #include <cmocka.h>
 
+#include "emulated.h"
+
 #define KB ((uint64_t)1 << 10)
 #define MB ((uint64_t)1 << 20)
 #define THREADS 4
@@ -270,9 +272,11 @@ static void
 a_system_without_memory_gives_null_until_it_has_some(void **state)
 {
 	struct home *h = make_home(MB, false);
-	pid_t pid = fork();
+	pid_t pid;
 
 	(void)state;
+	skip_if_emulated("limits of the address space are ignored");
+	pid = fork();
 	if (pid == 0)
 		_exit(exhaust_the_system(&h->region));
 	assert_int_equal(child_status(pid), 0);
@@ -493,6 +497,7 @@ static void
 memory_goes_back_to_the_system_with_the_region_and_not_before(void **state)
 {
 	(void)state;
+	skip_if_emulated("what a program of 32 bits gives back stays reserved");
 	for (int shared = 0; shared < 2; shared++) {
 		struct home *h = make_home(900 * KB, shared);
 		char *first = cpromi_region_alloc(&h->region, 30 * KB);

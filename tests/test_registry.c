@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "expect.h"
+#include "region.h"
 
 #define SMALL ((size_t)64 << 10) /* the least that a registry takes */
 
@@ -39,7 +40,7 @@ options_out_of_range_are_refused(void **state)
 	assert_reason(EINVAL, "size");
 	refuse((cprom_registry_options){.size = 0});
 	refuse((cprom_registry_options){.size = size, .max_bytes = SMALL - 1});
-	refuse((cprom_registry_options){.size = size, .max_bytes = ((size_t)32 << 30) + 1});
+	refuse((cprom_registry_options){.size = size, .max_bytes = (size_t)REGION_MAX_BYTES + 1});
 	refuse((cprom_registry_options){.size = size, .max_bytes = SIZE_MAX});
 	refuse((cprom_registry_options){.size = size, .max_series = SIZE_MAX});
 	refuse((cprom_registry_options){.size = size, .max_lanes = CPROM_MAX_LANES + 1});

@@ -904,7 +904,7 @@ a_page_of_many_series_takes_no_more_memory_than_one_of_few(void **state)
 	cprom_gauge *g = cprom_gauge_new("g", "G.", .registry = registry,
 					 .labels = CPROM_LABELS("l"));
 	size_t peaks[3], lines = 0, made = 0;
-	char piece[4096], value[16];
+	char piece[4096], value[24];
 
 	(void)state;
 	for (size_t i = 0; i < array_len(peaks); i++) {

@@ -203,7 +203,8 @@ ten_thousand_short_lives_take_the_lanes_of_those_that_are_alive(void **state)
 	assert_true(lanes_used() <= SPAWNERS + 1); /* and the test itself */
 	assert_int_equal(seats_owned(), 1);
 	assert_true(region_used() - used <= (lanes_used() - lanes) * LANE_BYTES);
-	if (RESIDENT_MATTERS)
+	/* Under qemu-user it is the emulator's, which keeps memory of each thread that ended. */
+	if (RESIDENT_MATTERS && getenv("CPROM_EMULATED") == NULL)
 		assert_true(resident_kib() - resident < 512);
 }
 
