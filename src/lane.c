@@ -503,7 +503,7 @@ remember(struct lanes *l, struct lane_entry *e, struct seat *seat)
 	uint32_t lane = lane_of(l, seat);
 
 	e->seat = seat;
-	e->retry = RETRY_INTERVAL;
+	store_relaxed(&e->retry, RETRY_INTERVAL);
 	if (lane == LANE_OVERFLOW)
 		return;
 	cpromi_lane_raise(&l->used, lane);
@@ -556,9 +556,9 @@ look_for_lane(struct lanes *l, struct lane_entry *e)
 	struct finding f = {SEARCH_FREE, cpromi_identity_of_thread(), NULL};
 	uint32_t turn;
 
-	if (e->retry > 0)
+	if (load_relaxed(&e->retry) > 0)
 		return;
-	e->retry = RETRY_INTERVAL;
+	store_relaxed(&e->retry, RETRY_INTERVAL);
 	take_lane(l, &f, SEARCH_FREE, 0, l->max);
 	/* Is an owner dead? That takes a system call: one of them each time. */
 	turn = looks++ % l->max;
@@ -571,15 +571,19 @@ look_for_lane(struct lanes *l, struct lane_entry *e)
 static bool
 may_have_lane(const struct lanes *l, struct lane_entry *e)
 {
+	uint32_t retry;
+
 	if (l->entry == 0)
 		return false; /* L4 */
 	if (e->seat == NULL)
 		return true;
 	if (lane_of(l, e->seat) != LANE_OVERFLOW)
 		return load_relaxed(&e->column) != COLUMN_NONE; /* else L5: it is a handler's */
-	if (e->retry == 0)
+	/* Once, and not decremented in place: a handler may count down between test and store. */
+	retry = load_relaxed(&e->retry);
+	if (retry == 0)
 		return true;
-	e->retry--;
+	store_relaxed(&e->retry, retry - 1);
 	return false;
 }
 

@@ -86,7 +86,7 @@ struct lanes {
 /* What a thread knows of its seat in one registry: L4. */
 struct lane_entry {
 	atomic_u32 column; /* COLUMN_NONE: the seat has no lane, or is in a section */
-	uint32_t retry; /* of a seat without a lane: shared updates until a look for a free one */
+	atomic_u32 retry; /* of a seat without a lane: shared updates until a look for a free one */
 	struct seat *seat; /* NULL: nothing is known, and the column is COLUMN_NONE */
 };
 
