@@ -169,7 +169,7 @@ says "the server cannot watch its descriptors" "$without" -c epoll_ctl=EPERM "$d
 says "gettid(2) is refused" "$without" -c gettid=EPERM "$daemon"
 
 # ---- no IPv6 ----
-example=$top_builddir/examples/treecounter
+example=$top_builddir/examples/treecounter/treecounter
 for address in :0 localhost:0; do
 	begin "$without" -i "$example" $address
 	has_begun || complain "no IPv6, $address: $(cat "$tmp/log")"
