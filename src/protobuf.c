@@ -122,10 +122,11 @@ cpromi_protobuf_finish(struct buffer *b, size_t start, const struct naming *n,
 		       const struct family_view *v)
 {
 	size_t body = b->length - start, bound = cpromi_protobuf_head_bound(n, v), length;
-	char *room = cpromi_buffer_room(b, 2 * bound), *head = room + bound;
+	char *room = cpromi_buffer_room(b, 2 * bound), *head;
 
 	if (room == NULL)
 		return;
+	head = room + bound;
 	length = (size_t)(cpromi_protobuf_head(head, n, v, body) - head);
 	memmove(b->bytes + start + length, b->bytes + start, body);
 	memcpy(b->bytes + start, head, length);
