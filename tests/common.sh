@@ -183,28 +183,35 @@ wait_for_line()
 	return 1
 }
 
-# start NAME COMMAND…: in the background; the port that it prints goes to $port.
+# start NAME COMMAND…: in the background, into NAME.log; the port that it says goes to $port, its number to $pid.
 start()
 {
 	log=$tmp/$1.log
 	shift
 	"$@" >"$log" 2>&1 &
-	pids="$pids $!"
-	wait_for_line "$log" 's/^port \([0-9]*\)$/\1/p' || die "$* does not say its port"
+	pid=$!
+	pids="$pids $pid"
+	wait_for_line "$log" 's/^\(.* on \)\{0,1\}port \([0-9]*\)$/\2/p' || die "$* does not say its port"
 	port=$line
+}
+
+# stop PID: ends one that was started; its status.
+stop()
+{
+	kill -TERM "$1"
+	pids=$(echo " $pids " | sed "s/ $1 / /")
+	wait "$1"
 }
 
 # start_treecounter: the example on a free port of loopback; its $app_pid and $app, the start of its URLs.
 start_treecounter()
 {
-	"$top_builddir/examples/treecounter/treecounter" 127.0.0.1:0 >"$tmp/treecounter.log" 2>&1 &
-	app_pid=$!
-	pids="$pids $app_pid"
-	wait_for_line "$tmp/treecounter.log" 's/.* on port \([0-9]*\)$/\1/p' || die "the example does not say its port"
-	app=http://127.0.0.1:$line
+	start treecounter "$top_builddir/examples/treecounter/treecounter" 127.0.0.1:0
+	app_pid=$pid
+	app=http://127.0.0.1:$port
 }
 
-# start_prometheus CONFIGURATION OPTION…: on a free port; $prometheus is the start of its URLs.
+# start_prometheus CONFIGURATION OPTION…: on a free port; $prometheus is the start of its URLs, $pid its number.
 start_prometheus()
 {
 	"$PROMTOOL" check config "$1" >"$tmp/config.log" || die "$(cat "$tmp/config.log")"
@@ -212,7 +219,8 @@ start_prometheus()
 	shift
 	"$PROMETHEUS" --config.file="$configuration" --storage.tsdb.path="$tmp/data" \
 		--web.listen-address=127.0.0.1:0 "$@" >"$tmp/prometheus.log" 2>&1 &
-	pids="$pids $!"
+	pid=$!
+	pids="$pids $pid"
 	wait_for_line "$tmp/prometheus.log" 's/.*msg="Listening on" address=\([0-9.:]*\).*/\1/p' ||
 		die "Prometheus does not say its port"
 	prometheus=http://$line

@@ -45,9 +45,7 @@ has '^process_cpu_seconds_total [0-9.e-]+$' "$tmp/metrics"
 "$top_builddir/examples/treecounter/treecounter" "${app#http://}" >"$tmp/second" 2>&1 && complain "two on one port"
 has "^treecounter: .*${app#http://}" "$tmp/second"
 
-kill -TERM "$app_pid"
-wait "$app_pid" || complain "SIGTERM: status $?"
-pids=
+stop "$app_pid" || complain "SIGTERM: status $?"
 get -o /dev/null "$app/metrics" 2>/dev/null && complain "it still answers after SIGTERM"
 
 start_treecounter

@@ -7,31 +7,6 @@ test -x "$top_builddir/examples/microhttpd" || skip "built without libmicrohttpd
 scratch
 mkdir "$tmp/text" "$tmp/openmetrics" || die "mkdir"
 
-pids=
-clean_up()
-{
-	status=$?
-	for pid in $pids; do
-		kill -9 "$pid" 2>/dev/null
-	done
-	wait 2>/dev/null
-	test "$status" -eq 0 || tail -n 30 "$tmp"/*.log
-	rm -rf "$tmp"
-}
-trap clean_up EXIT
-
-# start NAME COMMAND…: in the background; the start of its URLs goes to $url, its pid to $pid.
-start()
-{
-	log=$tmp/$1.log
-	shift
-	"$@" >"$log" 2>&1 &
-	pid=$!
-	pids="$pids $pid"
-	wait_for_line "$log" 's/^[a-z]*: \/.* on port \([0-9]*\)$/\1/p' || die "$* does not say its port"
-	url=http://127.0.0.1:$line
-}
-
 # get STATUS ARGUMENT…: curl; its answer's body goes to $tmp/body, its head to $tmp/head.
 get()
 {
@@ -65,18 +40,12 @@ pages()
 	cp "$tmp/body" "$tmp/openmetrics/$name"
 }
 
-stop()
-{
-	kill -TERM "$1"
-	wait "$1" || complain "SIGTERM: status $?"
-}
-
 # ---- handlers ----------------------------------------------------------------
 
 unset HANDLERS_TOKEN
 "$top_builddir/examples/handlers" 127.0.0.1:0 >"$tmp/refused" 2>&1 && complain "it starts without a token"
 HANDLERS_TOKEN=s3cret start handlers "$top_builddir/examples/handlers" 127.0.0.1:0
-handlers=$url handlers_pid=$pid
+handlers=http://127.0.0.1:$port handlers_pid=$pid
 instances=$handlers/rucio-jupyterlab/instances
 purge=$handlers/rucio-jupyterlab/purge-cache
 
@@ -181,7 +150,7 @@ $CC -std=gnu11 -pthread -I"$top_srcdir/include" -Wl,--wrap=cprom_scrape_open_wit
 	-lmicrohttpd -o "$tmp/beside" || die "the example does not compile with a server beside it"
 
 start microhttpd "$tmp/beside" 0
-foreign=$url
+foreign=http://127.0.0.1:$port
 own=http://127.0.0.1:$(sed -n 's/^own: port //p' "$tmp/microhttpd.log")
 
 for _ in 1 2 3; do
@@ -240,8 +209,8 @@ get 200 "$foreign/metrics"
 shows "$tmp/body" app_greeting_seconds_count 4
 
 start plain "$top_builddir/examples/microhttpd" 0
-"$CURL" -sS -m 10 "$url/metrics" | grep -q '^app_greeting_seconds_count 0$' || complain "the example as it is"
-stop "$pid"
+"$CURL" -sS -m 10 "http://127.0.0.1:$port/metrics" | grep -q '^app_greeting_seconds_count 0$' || complain "the example as it is"
+stop "$pid" || complain "SIGTERM: status $?"
 
 # ---- Prometheus --------------------------------------------------------------
 
@@ -259,27 +228,15 @@ scrape_configs:
   - job_name: microhttpd
     static_configs: [{targets: ['${foreign#http://}']}]
 END
-"$PROMETHEUS" --config.file="$tmp/prometheus.yml" --storage.tsdb.path="$tmp/data" \
-	--web.listen-address=127.0.0.1:0 >"$tmp/prometheus.log" 2>&1 &
-pids="$pids $!"
-wait_for_line "$tmp/prometheus.log" 's/.*msg="Listening on" address=\([0-9.:]*\).*/\1/p' ||
-	die "Prometheus does not say its port"
-prometheus=http://$line
+start_prometheus "$tmp/prometheus.yml"
+want 'up{job="handlers"}' 1 1 15
+want 'up{job="microhttpd"}' 1 1 15
+want 'up{job="stranger"}' 0 0 15
+want 'my_jupyterlab_extension_requests_total{job="handlers"}' 10 10 15
+want 'my_jupyterlab_extension_request_latency_seconds_count{job="handlers"}' 10 10 15
+want 'notebook_kernels_running' 2 2 15
+want 'sum(app_greetings_total)' 4 4 15
+want 'app_greeting_seconds_bucket{le="+Inf"}' 4 4 15
 
-# want EXPRESSION VALUE: what PromQL answers within 15 s.
-want()
-{
-	"$PYTHON3" "$top_srcdir/tests/promql.py" "$prometheus" "$1" "$2" "$2" 15 || complain "$1"
-}
-
-want 'up{job="handlers"}' 1
-want 'up{job="microhttpd"}' 1
-want 'up{job="stranger"}' 0
-want 'my_jupyterlab_extension_requests_total{job="handlers"}' 10
-want 'my_jupyterlab_extension_request_latency_seconds_count{job="handlers"}' 10
-want 'notebook_kernels_running' 2
-want 'sum(app_greetings_total)' 4
-want 'app_greeting_seconds_bucket{le="+Inf"}' 4
-
-stop "$handlers_pid"
+stop "$handlers_pid" || complain "SIGTERM: status $?"
 finish "handlers are measured behind authentication; a foreign server shows the same page"

@@ -8,35 +8,8 @@ programs=$top_builddir/examples/hub_usage
 test -x "$programs/hub_usage_report" || skip "hub_usage_report needs jansson and libcurl"
 scratch
 
-pids=
-clean_up()
-{
-	status=$?
-	for pid in $pids; do
-		kill "$pid" 2>/dev/null
-	done
-	wait 2>/dev/null
-	test "$status" -eq 0 || tail -n 20 "$tmp"/*.log
-	rm -rf "$tmp"
-}
-trap clean_up EXIT
 no_proxy=*
 export no_proxy
-
-# start NAME COMMAND…: in the background; what it says goes to NAME.log.
-start()
-{
-	name=$1
-	shift
-	"$@" >"$tmp/$name.log" 2>&1 &
-	pids="$pids $!"
-}
-
-# port_of NAME: that it says, in $line.
-port_of()
-{
-	wait_for_line "$tmp/$1.log" 's/.* on port \([0-9]*\)$/\1/p' || die "$1 does not say its port"
-}
 
 # What the reports are judged by ends half an hour before the last full one: there all of the history is, and no
 # sample is within reach that an hour or a day before had.
@@ -64,20 +37,13 @@ done
 # ---- servers ----
 
 start exporter "$programs/hub_usage_exporter" 127.0.0.1:0
-port_of exporter
-config=$top_srcdir/examples/hub_usage/prometheus.yml
-"$PROMTOOL" check config "$config" >"$tmp/config.log" 2>&1 || complain "prometheus.yml"
-sed "s/127\.0\.0\.1:8002/127.0.0.1:$line/; s/scrape_interval: .*/scrape_interval: 1s/" "$config" >"$tmp/prometheus.yml"
-start prometheus "$PROMETHEUS" --config.file="$tmp/prometheus.yml" --storage.tsdb.path="$tmp/data" \
-	--storage.tsdb.retention.time=1y --web.listen-address=127.0.0.1:0
-wait_for_line "$tmp/prometheus.log" 's/.*msg="Listening on" address=\([0-9.:]*\).*/\1/p' ||
-	die "Prometheus does not say its port"
-prometheus=http://$line
+sed "s/127\.0\.0\.1:8002/127.0.0.1:$port/; s/scrape_interval: .*/scrape_interval: 1s/" \
+	"$top_srcdir/examples/hub_usage/prometheus.yml" >"$tmp/prometheus.yml"
+start_prometheus "$tmp/prometheus.yml" --storage.tsdb.retention.time=1y
 GRAFANA_TOKEN=glsa_$(od -An -N 12 -t x1 /dev/urandom | tr -d ' \n')
 export GRAFANA_TOKEN
 start grafana "$PYTHON3" "$top_srcdir/tests/grafana_proxy.py" "$prometheus" "$tmp/asked"
-port_of grafana
-grafana=http://127.0.0.1:$line
+grafana=http://127.0.0.1:$port
 "$PYTHON3" "$top_srcdir/tests/promql.py" "$prometheus" 'min(up{job="hubs"})' 1 1 15 || die "the exporter is not scraped"
 
 # ---- reports ----

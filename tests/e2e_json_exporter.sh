@@ -11,34 +11,9 @@ mkdir "$tmp/text" "$tmp/openmetrics" "$tmp/documents" || die "mkdir"
 documents=$tmp/documents
 cp "$top_srcdir"/examples/json/*-*.json "$documents" && chmod u+w "$documents"/* || die "no samples"
 
-pids=
-clean_up()
-{
-	status=$?
-	for pid in $pids; do
-		kill -9 "$pid" 2>/dev/null
-	done
-	wait 2>/dev/null
-	test "$status" -eq 0 || tail -n 40 "$tmp"/*.log
-	rm -rf "$tmp"
-}
-trap clean_up EXIT
-
-# start NAME SED COMMAND…: in the background; what the sed expression finds in its output goes to $line, its pid to $pid.
-start()
-{
-	log=$tmp/$1.log
-	expression=$2
-	shift 2
-	"$@" >"$log" 2>&1 &
-	pid=$!
-	pids="$pids $pid"
-	wait_for_line "$log" "$expression" || die "$* does not start"
-}
-
 start_sources()
 {
-	start sources 's/^port //p' "$PYTHON3" "$top_srcdir/tests/json_sources.py" "$documents" s3cret
+	start sources "$PYTHON3" "$top_srcdir/tests/json_sources.py" "$documents" s3cret
 	sources_pid=$pid
 }
 
@@ -60,24 +35,23 @@ check()
 # ---- as the examples are -----------------------------------------------------
 
 # Relative to the mapping, wherever it is started.
-start example 's/.* on port //p' "$exporter_program" "$top_srcdir/examples/json/mapping.json" 127.0.0.1:0
-exporter=http://127.0.0.1:$line
+start example "$exporter_program" "$top_srcdir/examples/json/mapping.json" 127.0.0.1:0
+exporter=http://127.0.0.1:$port
 mapping=$top_srcdir/examples/json/mapping.json
 check example
-kill -TERM "$pid"
-wait "$pid" || complain "SIGTERM: status $?"
+stop "$pid" || complain "SIGTERM: status $?"
 
 # ---- one source a file, one a URL --------------------------------------------
 
 start_sources
-sources=http://127.0.0.1:$line
+sources=http://127.0.0.1:$port
 mapping=$tmp/mapping.json
 sed -e "s|\"file\": \"dask-identity|\"file\": \"$documents/dask-identity|" \
 	-e "s|\"file\": \"\(jupyterhub-users.json\)\"|\"url\": \"$sources/\1\", \"token_env\": \"HUB_TOKEN\", \"timeout\": 1|" \
 	"$top_srcdir/examples/json/mapping.json" >"$mapping"
-HUB_TOKEN=s3cret start exporter 's/.* on port //p' "$exporter_program" "$mapping" 127.0.0.1:0
+HUB_TOKEN=s3cret start exporter "$exporter_program" "$mapping" 127.0.0.1:0
 exporter_pid=$pid
-exporter=http://127.0.0.1:$line
+exporter=http://127.0.0.1:$port
 check both
 "$exporter_program" "$mapping" 127.0.0.1:0 >"$tmp/refused" 2>&1 && complain "it starts without its token"
 grep -q HUB_TOKEN "$tmp/refused" || complain "what is missing: $(cat "$tmp/refused")"
@@ -92,32 +66,23 @@ scrape_configs:
   - job_name: json
     static_configs: [{targets: ['${exporter#http://}']}]
 END
-start prometheus 's/.*msg="Listening on" address=\([0-9.:]*\).*/\1/p' "$PROMETHEUS" \
-	--config.file="$tmp/prometheus.yml" --storage.tsdb.path="$tmp/data" --web.listen-address=127.0.0.1:0
+start_prometheus "$tmp/prometheus.yml"
 prometheus_pid=$pid
-prometheus=http://$line
 
-# want EXPRESSION LOW HIGH: what PromQL answers within 15 s.
-want()
-{
-	"$PYTHON3" "$top_srcdir/tests/promql.py" "$prometheus" "$@" 15 || complain "$1"
-}
-
-want 'count_over_time(up[1m])' 2 1000
+want 'count_over_time(up[1m])' 2 1000 15
 sed -i 's/"incoming_count_total": [0-9]*/&7/' "$documents/dask-identity.json" # 1840 to 18407
-want 'rate(dask_worker_transfers_incoming_total{worker=~".*38041"}[1m])' 1 1e5
+want 'rate(dask_worker_transfers_incoming_total{worker=~".*38041"}[1m])' 1 1e5 15
 sed 's/\$__rate_interval/1m/' "$tmp/expressions" >"$tmp/queries"
 test -s "$tmp/queries" || complain "no expressions"
 while read -r expression; do
-	want "$expression" -1e18 1e18
+	want "$expression" -1e18 1e18 15
 done <"$tmp/queries"
-want 'up' 1 1
-want 'json_exporter_up' 1 1
-want 'sum(dask_worker_threads)' 16 16
-want 'dask_worker_cpu_ratio{worker=~".*38041"}' 3.8739 3.8741
-want 'jupyterhub_server_ready{user="user-a",server="gpu"}' 1 1
-kill "$prometheus_pid"
-wait "$prometheus_pid" 2>/dev/null # else a scrape of its own might count an error between two of ours
+want 'up' 1 1 15
+want 'json_exporter_up' 1 1 15
+want 'sum(dask_worker_threads)' 16 16 15
+want 'dask_worker_cpu_ratio{worker=~".*38041"}' 3.8739 3.8741 15
+want 'jupyterhub_server_ready{user="user-a",server="gpu"}' 1 1 15
+stop "$prometheus_pid" # else a scrape of its own might count an error between two of ours
 
 # ---- what breaks -------------------------------------------------------------
 
@@ -175,8 +140,7 @@ check yesterday jupyterhub=value
 sed 's/"2026-03-20T07:01:00Z"/"2026-03-20T08:01:00.25+01:00"/; s/"user-c"/"\\u00fcser \\"c\\\\\\n"/' "$tmp/hub" >"$hub"
 check zone
 cp "$tmp/hub" "$hub"
-kill "$sources_pid"
-wait "$sources_pid" 2>/dev/null
+stop "$sources_pid"
 rm "$dask"
 check down jupyterhub=fetch dask=fetch
 cp "$tmp/dask" "$dask"
@@ -185,8 +149,7 @@ check half jupyterhub=fetch
 # Each change is told once.
 test "$(grep -c '^json_exporter: dask: well again$' "$tmp/exporter.log")" -eq 2 || complain "what is told: $(cat "$tmp/exporter.log")"
 grep -q s3cret "$tmp/exporter.log" "$tmp"/text/* && complain "the token is told"
-kill -TERM "$exporter_pid"
-wait "$exporter_pid" || complain "SIGTERM: status $?"
+stop "$exporter_pid" || complain "SIGTERM: status $?"
 
 "$PYTHON3" "$top_srcdir/tests/check_page.py" --sound "$tmp"/text/* >"$tmp/verdict" || complain "the text pages: $(cat "$tmp/verdict")"
 "$PYTHON3" "$top_srcdir/tests/check_openmetrics.py" --sound "$tmp"/openmetrics/* >"$tmp/verdict" ||

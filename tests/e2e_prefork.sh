@@ -126,9 +126,7 @@ if "$PYTHON3" -c 'import prometheus_client' 2>/dev/null; then
 fi
 
 left=$(children $master)
-kill -TERM "$master"
-wait "$master" || complain "SIGTERM: status $?"
-pids=
+stop "$master" || complain "SIGTERM: status $?"
 for pid in $left; do
 	kill -0 "$pid" 2>/dev/null && complain "worker $pid is still there"
 done
