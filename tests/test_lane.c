@@ -804,7 +804,10 @@ a_thread_that_lost_its_number_leaves_its_seat_to_be_reaped(void **state)
 	store_relaxed(&free_seat->epoch, 0);
 	assert_int_equal(seats_owned(l), 2);
 	assert_false(cpromi_seat_reap(own));
-	assert_true(cpromi_seat_reap(others));
+	/* A thread that was joined may stand in the kernel for a moment more. */
+	for (int i = 0; i < 10000 && !cpromi_seat_reap(others); i++)
+		usleep(1000);
+	assert_int_equal(seats_owned(l), 1);
 	cpromi_lanes_close(l);
 }
 
