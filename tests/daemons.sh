@@ -30,7 +30,7 @@ print(*("%s=%d" % (name, s.getsockname()[1]) for name, s in zip(sys.argv[1:], he
 	eval "$numbers"
 }
 
-# start_nginx PORT: one that has these servers, of standard input, and needs nothing of the system's own.
+# start_nginx PORT FILE: one that has the servers of the file, and needs nothing of the system's own.
 start_nginx()
 {
 	{
@@ -46,7 +46,7 @@ start_nginx()
 		for kind in client_body proxy fastcgi uwsgi scgi; do
 			echo "${kind}_temp_path $tmp/$kind;"
 		done
-		cat
+		cat "$2"
 		echo "}"
 	} >"$tmp/nginx.conf"
 	start_at "$1" nginx "$NGINX" -e stderr -c "$tmp/nginx.conf"

@@ -217,7 +217,8 @@ free_ports nginx_port
 		echo "location /$page/old/ { proxy_pass http://$page/; proxy_http_version 1.0; }"
 	done
 	echo "}"
-} | start_nginx "$nginx_port"
+} >"$tmp/servers"
+start_nginx "$nginx_port" "$tmp/servers"
 nginx=http://127.0.0.1:$nginx_port
 
 # sockets PID: those of a process.

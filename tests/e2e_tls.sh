@@ -42,7 +42,8 @@ free_ports nginx nginx_mutual stunnel stunnel_mutual
 {
 	example nginx.conf "$nginx" "$daemon"
 	example nginx.conf "$nginx_mutual" "unix:$tmp/socket" | with ssl_
-} | start_nginx "$nginx"
+} >"$tmp/servers"
+start_nginx "$nginx" "$tmp/servers"
 for kind in stunnel stunnel_mutual; do
 	printf 'foreground = yes\nsyslog = no\npid =\n' >"$tmp/$kind.conf"
 done
