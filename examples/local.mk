@@ -40,4 +40,3 @@ EXTRA_DIST += \
 	examples/tls/prometheus.yml \
 	examples/tls/stunnel.conf
 
-include examples/hub_usage/local.mk
