@@ -227,6 +227,13 @@ find_for_client(const struct http_loop *l)
 	return c;
 }
 
+/* It makes room. An answer that is cut off must not look whole. */
+static void
+dismiss(struct http_loop *l, struct client *c)
+{
+	drop(l, c, c->want == HTTP_WANT_OUTPUT);
+}
+
 /* Makes room for one more page: drops one whose reader has taken nothing for a while. */
 static bool
 drop_for_page(struct http_site *site)
@@ -235,7 +242,7 @@ drop_for_page(struct http_site *site)
 	struct client *c = find_slow(l, HTTP_WANT_OUTPUT, STALLED_MS, true);
 
 	if (c != NULL)
-		drop(l, c, true);
+		dismiss(l, c);
 	return c != NULL;
 }
 
@@ -299,7 +306,7 @@ try_again(struct http_loop *l, int err)
 		return false;
 	c = err == EMFILE ? find_for_client(l) : NULL;
 	if (c != NULL)
-		drop(l, c, c->want == HTTP_WANT_OUTPUT);
+		dismiss(l, c);
 	else
 		pause_accepting(l); /* no descriptor, here or in the system, or no memory */
 	return c != NULL;
@@ -327,7 +334,7 @@ accept_clients(struct http_loop *l)
 			return;
 		}
 		if (leaves != NULL)
-			drop(l, leaves, leaves->want == HTTP_WANT_OUTPUT);
+			dismiss(l, leaves);
 		add_client(l, fd);
 	}
 }
