@@ -158,7 +158,8 @@ test_helpers = \
 	tests/pester.py \
 	tests/promql.py \
 	tests/read_names.py \
-	tests/with_registry.h
+	tests/with_registry.h \
+	tests/wrapped_clock.h
 
 # Programs that scripts or check-long run; they use no cmocka.
 helper_programs = \
@@ -202,10 +203,12 @@ heap_ldflags = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wr
 tests_test_exhaustion_LDFLAGS = $(heap_ldflags) -Wl,--wrap=mmap,--wrap=open,--wrap=socket,--wrap=accept4,--wrap=strdup \
 	-Wl,--wrap=epoll_create1,--wrap=epoll_ctl,--wrap=eventfd,--wrap=timerfd_create,--wrap=pthread_create \
 	-Wl,--wrap=cpromi_region_alloc,--wrap=cpromi_region_carve
-tests_test_clock_steps_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_gettime,--wrap=__clock_gettime64
+# With tests/wrapped_clock.h between the library and the clock.
+clock_ldflags = -Wl,--wrap=clock_gettime,--wrap=__clock_gettime64
+tests_test_clock_steps_LDFLAGS = $(AM_LDFLAGS) $(clock_ldflags)
 tests_test_hash_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=getrandom
 tests_test_lane_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=syscall
-tests_test_protobuf_LDFLAGS = $(heap_ldflags) -Wl,--wrap=clock_gettime,--wrap=__clock_gettime64
+tests_test_protobuf_LDFLAGS = $(heap_ldflags) $(clock_ldflags)
 tests_test_scrape_LDFLAGS = $(heap_ldflags)
 tests_test_server_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=accept4
 tests_test_sink_LDFLAGS = $(heap_ldflags)

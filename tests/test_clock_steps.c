@@ -22,6 +22,7 @@
 
 #define REGISTRY_OPTIONS .created_timestamps = 1
 #include "with_registry.h"
+#include "wrapped_clock.h"
 
 #define OPENMETRICS "application/openmetrics-text;version=1.0.0"
 #define DAY 86400.0
@@ -33,13 +34,6 @@ static const double steps[] = {-1, 1, -DAY, DAY, -10 * YEAR, 10 * YEAR};
 /* ---- the clock ---------------------------------------------------------------------- */
 
 static double step; /* seconds by which the clock was set */
-
-#if defined(__TIMESIZE) && __TIMESIZE == 32 /* what glibc calls the one of 64 bits */
-#define __real_clock_gettime __real___clock_gettime64
-#define __wrap_clock_gettime __wrap___clock_gettime64
-#endif
-int __real_clock_gettime(clockid_t id, struct timespec *t);
-int __wrap_clock_gettime(clockid_t id, struct timespec *t);
 
 int
 __wrap_clock_gettime(clockid_t id, struct timespec *t)

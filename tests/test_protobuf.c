@@ -28,6 +28,7 @@
 
 #define REGISTRY_OPTIONS /* the page is what the test puts there */
 #include "with_registry.h"
+#include "wrapped_clock.h"
 
 #define ACCEPT                                                                                     \
 	"application/"                                                                             \
@@ -37,13 +38,6 @@
 /* ---- the clock ------------------------------------------------------------------ */
 
 static struct timespec stopped;
-
-#if defined(__TIMESIZE) && __TIMESIZE == 32 /* what glibc calls the one of 64 bits */
-#define __real_clock_gettime __real___clock_gettime64
-#define __wrap_clock_gettime __wrap___clock_gettime64
-#endif
-int __real_clock_gettime(clockid_t id, struct timespec *t);
-int __wrap_clock_gettime(clockid_t id, struct timespec *t);
 
 static void
 stop_clock(time_t seconds, long nanos)
