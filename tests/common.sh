@@ -195,12 +195,36 @@ start()
 	port=$line
 }
 
+# end_of PID: waits for one of $pids, which is none of them then; its status.
+end_of()
+{
+	pids=$(echo " $pids " | sed "s/ $1 / /")
+	wait "$1"
+}
+
 # stop PID: ends one that was started; its status.
 stop()
 {
 	kill -TERM "$1"
-	pids=$(echo " $pids " | sed "s/ $1 / /")
-	wait "$1"
+	end_of "$1"
+}
+
+# begin COMMAND…: in the background, until its input ends; its output is $tmp/log, its number $pid.
+begin()
+{
+	test -p "$tmp/input" || mkfifo "$tmp/input" || die "mkfifo"
+	: >"$tmp/log" # not the port of the last one
+	exec 3<>"$tmp/input"
+	timeout 60 "$@" <"$tmp/input" >"$tmp/log" 2>&1 3>&- &
+	pid=$!
+	pids="$pids $pid"
+}
+
+# end: of what has begun; its status.
+end()
+{
+	exec 3>&-
+	end_of "$pid"
 }
 
 # start_treecounter: the example on a free port of loopback; its $app_pid and $app, the start of its URLs.

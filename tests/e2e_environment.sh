@@ -5,9 +5,6 @@
 need "$CURL"
 scratch
 daemon=$top_builddir/tests/format_daemon
-pid=
-trap 'test -z "$pid" || kill -9 $pid 2>/dev/null; rm -rf "$tmp"' EXIT
-mkfifo "$tmp/input" || die "mkfifo"
 mkdir "$tmp/jail" || die "mkdir"
 
 # fetch NAME ACCEPT: whole, in $tmp/NAME.
@@ -33,16 +30,11 @@ pages()
 {
 	what=$1
 	shift
-	: >"$tmp/log" # not the port of the last one
-	exec 3<>"$tmp/input"
-	timeout 60 "$@" <"$tmp/input" >"$tmp/log" 2>&1 3>&- &
-	pid=$!
+	begin "$@"
 	wait_for_line "$tmp/log" 's/^port \([0-9]*\)$/\1/p' || die "$what: $(cat "$tmp/log")"
 	fetch text 'text/plain;version=0.0.4'
 	fetch openmetrics 'application/openmetrics-text;version=1.0.0'
-	exec 3>&-
-	wait "$pid" || complain "$what: status $?"
-	pid=
+	end || complain "$what: status $?"
 }
 
 # same WHAT COMMAND…: they are as they should be.

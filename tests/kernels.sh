@@ -8,9 +8,6 @@ need "$CURL" "$PROMTOOL"
 scratch
 without=$top_builddir/tests/without
 daemon=$top_builddir/tests/format_daemon
-pid=
-trap 'test -z "$pid" || kill -9 $pid 2>/dev/null; rm -rf "$tmp"' EXIT
-mkfifo "$tmp/input" || die "mkfifo"
 left_out=
 
 "$without" -c rseq=ENOSYS true || skip "no seccomp filters here"
@@ -21,25 +18,6 @@ can()
 	"$@" >/dev/null 2>&1 && return 0
 	left_out="$left_out; not here: $*"
 	return 1
-}
-
-# begin COMMAND…: in the background, until its input ends; its output is $tmp/log.
-begin()
-{
-	: >"$tmp/log" # not the port of the last one
-	exec 3<>"$tmp/input"
-	timeout 60 "$@" <"$tmp/input" >"$tmp/log" 2>&1 3>&- &
-	pid=$!
-}
-
-# end: its status.
-end()
-{
-	exec 3>&-
-	wait "$pid"
-	status=$?
-	pid=
-	return "$status"
 }
 
 # has_begun: it says its port within 10 s, and did not end instead.

@@ -15,12 +15,12 @@ end=$(($(date +%s) + most - 1))
 
 "$top_builddir/tests/prefork" $most 64 "$tmp/own" $((4 * every)) >"$tmp/log" 2>&1 &
 pid=$!
-trap 'kill -9 $pid 2>/dev/null; rm -rf "$tmp"' EXIT
+pids=$pid
 if command -v "$PYTHON3" >/dev/null 2>&1; then
 	wait_for_line "$tmp/log" 's/^port \([0-9]*\)$/\1/p' || die "no port: $(cat "$tmp/log")"
 	"$PYTHON3" "$top_srcdir/tests/pester.py" "$line" $end "$tmp" $every || complain "those who scrape"
 fi
-wait $pid || complain "with a lane for each thread"
+end_of $pid || complain "with a lane for each thread"
 cat "$tmp/log"
 "$top_builddir/tests/prefork" $(((seconds + 3) / 4)) 4 || complain "with fewer lanes than threads"
 
