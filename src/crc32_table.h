@@ -9,8 +9,15 @@
 
 /* clang-format off */
 
+/* Rows of the table, 8: at -Os one, which takes the bytes one at a time. */
+#ifdef __OPTIMIZE_SIZE__
+#define CRC32_ROWS 1
+#else
+#define CRC32_ROWS 8
+#endif
+
 /* [k][b]: the remainder of byte b with k zero bytes behind it. */
-static const uint32_t crc32_table[8][256] = {
+static const uint32_t crc32_table[CRC32_ROWS][256] = {
 	{
 		0x00000000, 0x77073096, 0xEE0E612C, 0x990951BA, 0x076DC419, 0x706AF48F,
 		0xE963A535, 0x9E6495A3, 0x0EDB8832, 0x79DCB8A4, 0xE0D5E91E, 0x97D2D988,
@@ -56,6 +63,7 @@ static const uint32_t crc32_table[8][256] = {
 		0x54DE5729, 0x23D967BF, 0xB3667A2E, 0xC4614AB8, 0x5D681B02, 0x2A6F2B94,
 		0xB40BBE37, 0xC30C8EA1, 0x5A05DF1B, 0x2D02EF8D,
 	},
+#if CRC32_ROWS > 1
 	{
 		0x00000000, 0x191B3141, 0x32366282, 0x2B2D53C3, 0x646CC504, 0x7D77F445,
 		0x565AA786, 0x4F4196C7, 0xC8D98A08, 0xD1C2BB49, 0xFAEFE88A, 0xE3F4D9CB,
@@ -371,6 +379,7 @@ static const uint32_t crc32_table[8][256] = {
 		0x39041DCD, 0xF5AE1D53, 0x2C8E0FFF, 0xE0240F61, 0x6EAB0882, 0xA201081C,
 		0xA8C40105, 0x646E019B, 0xEAE10678, 0x264B06E6,
 	},
+#endif
 };
 
 /* What moves 16 bytes on by so many bits: for their first 8, and for their last 8. */

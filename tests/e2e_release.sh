@@ -20,7 +20,7 @@ musl-gcc $small -static -s -Wl,--gc-sections,-z,noseparate-code -pthread -I"$rel
 	"$release/tests/bench/daemon.c" "$tmp/musl/.libs/libcprom.a" 2>"$tmp/link.log" || die "no static daemon"
 size=$(wc -c <"$tmp/daemon")
 echo "a static daemon with musl: $size bytes"
-test "$size" -lt $((164 * 1024)) || complain "the daemon has $size bytes"
+test "$size" -lt $((150 * 1024)) || complain "the daemon has $size bytes"
 
 # The package, which is built where the sources are.
 cp -r "$release/examples/packaging/debian" "$release/debian"

@@ -98,13 +98,23 @@ def main():
     print()
     print("/* clang-format off */")
     print()
+    print("/* Rows of the table, %d: at -Os one, which takes the bytes one at a time. */" % SLICES)
+    print("#ifdef __OPTIMIZE_SIZE__")
+    print("#define CRC32_ROWS 1")
+    print("#else")
+    print("#define CRC32_ROWS %d" % SLICES)
+    print("#endif")
+    print()
     print("/* [k][b]: the remainder of byte b with k zero bytes behind it. */")
-    print("static const uint32_t crc32_table[%d][256] = {" % SLICES)
-    for row in t:
+    print("static const uint32_t crc32_table[CRC32_ROWS][256] = {")
+    for k, row in enumerate(t):
+        if k == 1:
+            print("#if CRC32_ROWS > 1")
         print("\t{")
         for at in range(0, 256, 6):
             print("\t\t" + " ".join("0x%08X," % v for v in row[at:at + 6]))
         print("\t},")
+    print("#endif")
     print("};")
     print()
     print("/* What moves 16 bytes on by so many bits: for their first 8, and for their last 8. */")
