@@ -183,7 +183,7 @@ answer_handler(struct exchange *x)
 
 	if (x->site->handler != NULL)
 		result = x->site->handler(&x->request, &response, x->site->handler_arg);
-	if (result == 0) {
+	if (result == 0 || response.headers.failed || response.body.failed) {
 		cpromi_http_response_finish(&response, &x->reply, x->head_only, &x->answer->bytes);
 		give(x->answer, &x->reply);
 		return;

@@ -91,16 +91,6 @@ code()
 	}' "$1"
 }
 
-# in_code PATTERN FILE…: "file:line: text" where the code, comments aside, matches the extended pattern.
-in_code()
-{
-	pattern=$1
-	shift
-	for file; do
-		code "$file" | grep -nE -e "$pattern" | sed "s|^|${file#"$top_srcdir"/}:|"
-	done
-}
-
 # public_functions: the functions of the public header, sorted.
 public_functions()
 {

@@ -6,8 +6,8 @@
 # searched: as it is, with a weaker memory, with one thread frozen or one process killed at any
 # operation. Then each mistake of explore/mutants.txt is made in turn, and has to be found.
 #
-# EXPLORE=long searches deeper and in all memory models, EXPLORE_SECONDS (5) at most each: about
-# twenty minutes. EXPLORE_JOBS (2) run at a time. EXPLORE_MUTANTS, a pattern, picks some;
+# EXPLORE=long searches deeper and in all memory models: about twenty minutes. EXPLORE_SECONDS
+# (10, long: 5) is the most that a search may take. EXPLORE_JOBS (2) run at a time. EXPLORE_MUTANTS, a pattern, picks some;
 # EXPLORE_EVERY=3 each third of them.
 # EXPLORE_KEEP, a directory, keeps the built program.
 . "${0%/*}/common.sh"
@@ -159,7 +159,7 @@ $limit --freeze --mode c11 --preemptions 1
 $limit --kill --preemptions 2
 $limit --kill --mode c11 --preemptions 1"
 else
-	limit="--seconds 10"
+	limit="--seconds ${EXPLORE_SECONDS:-10}"
 	runs="$limit
 $limit --mode c11
 $limit --freeze

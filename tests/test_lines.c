@@ -76,7 +76,8 @@ make_metrics(bool shared)
 	m.elsewhere = cprom_counter_new("c_total", "C.", .registry = m.other);
 	m.histogram = cprom_histogram_new("h", "H.", .registry = m.registry);
 	m.summary = cprom_summary_new("s", "S.", .registry = m.registry);
-	m.quantiles = cprom_summary_new("q", "Q.", .registry = m.registry,
+	/* One write in an age is to a common line: the first observation of a slice notes where it is. */
+	m.quantiles = cprom_summary_new("q", "Q.", .registry = m.registry, .max_age = 366 * 86400,
 					.quantiles = CPROM_QUANTILES(0.5, 0.99));
 	m.gauge = cprom_gauge_new("g", "G.", .registry = m.registry);
 }
