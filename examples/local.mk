@@ -17,6 +17,7 @@ EXTRA_DIST += \
 	examples/treecounter/Dockerfile.dockerignore \
 	examples/treecounter/README.md \
 	examples/treecounter/docker-compose.yml \
+	examples/treecounter/graph.png \
 	examples/treecounter/grafana/dashboards/treecounter.json \
 	examples/treecounter/grafana/provisioning/dashboards/treecounter.yml \
 	examples/treecounter/grafana/provisioning/datasources/prometheus.yml \
