@@ -37,7 +37,7 @@ done
 # ---- servers ----
 
 start exporter "$programs/hub_usage_exporter" 127.0.0.1:0
-sed "s/127\.0\.0\.1:8002/127.0.0.1:$port/; s/scrape_interval: .*/scrape_interval: 1s/" \
+sed "s/127\.0\.0\.1:8004/127.0.0.1:$port/; s/scrape_interval: .*/scrape_interval: 1s/" \
 	"$top_srcdir/examples/hub_usage/prometheus.yml" >"$tmp/prometheus.yml"
 start_prometheus "$tmp/prometheus.yml" --storage.tsdb.retention.time=1y
 GRAFANA_TOKEN=glsa_$(od -An -N 12 -t x1 /dev/urandom | tr -d ' \n')
