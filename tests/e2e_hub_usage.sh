@@ -129,6 +129,11 @@ assert 'A & B' in texts and 'a<b>&"c", 2026-01-01: 1.5' in texts and '?[31m,ü' 
 EOF
 report -c -g "$tmp/many.svg" -e 2026-01-04T00:00 -m 1 "$grafana/many" || complain "many: $(cat "$err")"
 grep -q 'and 19 more' "$tmp/many.svg" || complain "40 hubs in the legend"
+for size in most least; do
+	report -c -g "$tmp/$size.svg" -e 2026-01-04T00:00 -m 1 "$grafana/$size" || complain "$size: $(cat "$err")"
+	grep -q -i '"[^"]*\<\(nan\|inf\)' "$tmp/$size.svg" && complain "no picture of $size"
+done
+test "$(grep -c 'stroke="#ddd"' "$tmp/most.svg")" -eq 6 || complain "ticks up to 3e15"
 report -c -q 'sum(jupyterhub_active_users{period="7d",namespace="staging"}) by (namespace)' "$grafana" ||
 	complain "another query: $(cat "$err")"
 head -n 1 "$out" | tr -d '\r' | grep -q -x 'day,staging' || complain "another query: $(head -n 1 "$out")"
@@ -152,6 +157,8 @@ refuse 'the token is refused (HTTP status 403)' "$grafana/forbidden"
 refuse 'not that of a query over time' "$grafana/vector"
 refuse 'a value in the answer' "$grafana/wrong"
 refuse 'a value in the answer' "$grafana/timeless"
+refuse 'a value in the answer, -1.7e+308, is beyond 1e+15' "$grafana/large"
+refuse 'a value in the answer, 1.7e+308, is beyond' -q 'vector(1.7e308)' "$grafana"
 refuse 'no result in this time' "$grafana/nothing"
 refuse 'no answer: .*timed out' --timeout=1 "$grafana/slow"
 refuse 'no answer: .*connect' http://127.0.0.1:1

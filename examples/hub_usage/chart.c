@@ -21,6 +21,7 @@
 
 struct scale {
 	double top, step; /* of the users, at the upper end; between two ticks */
+	int ticks;        /* above 0, the last one at the upper end */
 	double day;       /* the width of one */
 };
 
@@ -93,12 +94,13 @@ scale_of(const struct frame *f)
 
 	for (size_t row = 0; row < f->days; row++)
 		most = fmax(most, below(f, f->count, row));
-	if (most == 0)
+	if (most < 1e-9) /* no bar, or none whose height is worth a number */
 		most = 1;
 	s.step = pow(10, floor(log10(most / 6)));
 	rest = most / 6 / s.step;
 	s.step *= rest > 5 ? 10 : rest > 2 ? 5 : rest > 1 ? 2 : 1;
-	s.top = ceil(most / s.step) * s.step;
+	s.ticks = (int)ceil(most / s.step);
+	s.top = s.ticks * s.step;
 	return s;
 }
 
@@ -112,8 +114,8 @@ static void
 put_users_axis(FILE *to, const struct scale *s)
 {
 	fputs("<g class=\"axis\" text-anchor=\"end\">\n", to);
-	for (double v = 0; v <= s->top * 1.0001; v += s->step) {
-		double y = y_of(s, v);
+	for (int i = 0; i <= s->ticks; i++) {
+		double v = i * s->step, y = y_of(s, v);
 
 		fprintf(to, "<path d=\"M%d %.2fH%d\" stroke=\"%s\"/>", LEFT, y, RIGHT,
 			v > 0 ? "#ddd" : "#333");

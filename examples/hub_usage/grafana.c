@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MOST_USERS 1e15 /* in one value: so far all whole numbers are exact, and no sum overflows */
+
 /* Always false. */
 __attribute__((format(printf, 2, 3))) static bool
 fail(struct grafana *g, const char *format, ...)
@@ -153,6 +155,8 @@ add_value(struct grafana *g, struct frame *f, struct column *c, const json_t *pa
 
 	if (!json_is_number(time) || text == NULL || end == text || *end != '\0')
 		return fail(g, "a value in the answer is not one of Prometheus");
+	if (isfinite(value) && fabs(value) > MOST_USERS)
+		return fail(g, "a value in the answer, %g, is beyond %g", value, MOST_USERS);
 	frame_add(f, c, floor(json_number_value(time) / DAY), value);
 	return true;
 }
