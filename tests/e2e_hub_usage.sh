@@ -127,6 +127,15 @@ import sys, xml.etree.ElementTree as tree
 texts = [t.strip() for t in tree.parse(sys.argv[1]).getroot().itertext()]
 assert 'A & B' in texts and 'a<b>&"c", 2026-01-01: 1.5' in texts and '?[31m,ü' + 'x' * 10 + '…' in texts, texts
 EOF
+clean='??31m a? b??? c??? d??ü€😀'
+dirty=$(printf 'T\302\233\033\357\277\276\303\340\200\200\355\240\200\364\220\200\200\377ü')
+report -c -g "$tmp/clean.svg" -T "$dirty" -e 2026-01-04T00:00 -m 1 "$grafana/steered" || complain "steered: $(cat "$err")"
+test "$(sed -n '1s/\r//p' "$out")" = "day,$(echo "$clean" | tr ' ' ,)" || complain "names: $(sed -n 1l "$out")"
+"$PYTHON3" - "$tmp/clean.svg" "$clean" <<'EOF' || complain "the picture of what was steered"
+import os, sys, xml.etree.ElementTree as tree
+texts = [t.strip() for t in tree.parse(sys.argv[1]).getroot().itertext()]
+assert 'T' + 18 * '?' + 'ü' in texts and set(os.fsencode(sys.argv[2]).decode().split()) <= set(texts), texts
+EOF
 report -c -g "$tmp/many.svg" -e 2026-01-04T00:00 -m 1 "$grafana/many" || complain "many: $(cat "$err")"
 grep -q 'and 19 more' "$tmp/many.svg" || complain "40 hubs in the legend"
 for size in most least; do
@@ -159,6 +168,7 @@ refuse 'a value in the answer' "$grafana/wrong"
 refuse 'a value in the answer' "$grafana/timeless"
 refuse 'a value in the answer, -1.7e+308, is beyond 1e+15' "$grafana/large"
 refuse 'a value in the answer, 1.7e+308, is beyond' -q 'vector(1.7e308)' "$grafana"
+refuse "HTTP status 422: $clean\$" "$grafana/steering"
 refuse 'no result in this time' "$grafana/nothing"
 refuse 'no answer: .*timed out' --timeout=1 "$grafana/slow"
 refuse 'no answer: .*connect' http://127.0.0.1:1

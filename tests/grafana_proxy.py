@@ -38,6 +38,8 @@ ODD = matrix(({"namespace": 'a<b>&"c"'}, [[DAY + 7, "1.5"], [DAY + 86400.5, "NaN
              ({"namespace": "\x1b[31m,ü" + "x" * 30}, [[DAY, "3"], [DAY + 2 * 86400, "2"]]),
              ({}, [[DAY + 2 * 86400, "+Inf"], [DAY + 86400, "-1"], [1e300, "5"]]))
 
+STEERING = ["\x9b31m", "a\x7f", "b\ufffe", "c\uffff", "d\x85ü\u20ac\U0001f600"]
+
 TROUBLES = {  # where, status and body, in which "START" is that of the query
     "malformed": (LIST, 200, '[{"uid": "hubs", "name"'),
     "page": (LIST, 200, "<!DOCTYPE html><title>Grafana</title>"),
@@ -54,6 +56,8 @@ TROUBLES = {  # where, status and body, in which "START" is that of the query
     "large": (PROXIED, 200, matrix(({"namespace": "x"}, [[DAY, "1"], [DAY + 86400, "-1.7e308"]]))),
     "most": (PROXIED, 200, matrix(*(({"namespace": hub}, [[DAY, "1e15"]]) for hub in "abc"))),
     "least": (PROXIED, 200, matrix(({"namespace": "x"}, [[DAY, "5e-324"]]))),
+    "steered": (PROXIED, 200, matrix(*(({"namespace": name}, [[DAY, "1"]]) for name in STEERING))),
+    "steering": (PROXIED, 422, json.dumps({"status": "error", "error": " ".join(STEERING)})),
     "nothing": (PROXIED, 200, matrix()),
     "odd": (PROXIED, 200, ODD),
     "many": (PROXIED, 200, matrix(*(({"namespace": "hub-%d" % i}, [[DAY, str(100 - i)]]) for i in range(40)))),

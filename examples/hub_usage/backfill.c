@@ -9,6 +9,7 @@
  * Prometheus looks 5 minutes back for a sample, so with larger steps there are times without.
  */
 #include "hubs.h"
+#include "text.h"
 
 #include <cprom.h>
 #include <stdio.h>
@@ -66,10 +67,9 @@ write_page(cprom_registry *r)
 static long
 number(const char *text, long most)
 {
-	char *end;
-	long n = strtol(text, &end, 10);
+	long n = text_number(text, 1, most);
 
-	if (*text != '\0' && *end == '\0' && n >= 1 && n <= most)
+	if (n > 0)
 		return n;
 	fprintf(stderr,
 		"hub_usage_backfill: \"%s\" is not a number of 1 to %ld\n"

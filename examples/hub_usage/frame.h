@@ -29,7 +29,7 @@ struct frame {
 struct frame frame_of_days(long first, long last);
 void frame_free(struct frame *f);
 
-/* The hub's, until the next call; NULL without memory. Control characters of its name become "?". */
+/* The hub's, until the next call; NULL without memory. Its name is cleaned (text.h). */
 struct column *frame_column(struct frame *f, const char *hub);
 
 /*

@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE /* strptime, timegm */
 #include "grafana.h"
+#include "text.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -35,16 +36,14 @@ struct options {
 	bool all, csv;
 };
 
-/* To standard error. What others wrote may be part of it: it must not steer a terminal. */
+/* To standard error. What others wrote may be part of it. */
 static void
 complain(const char *format, va_list arguments)
 {
 	char text[1024];
 
 	vsnprintf(text, sizeof(text), format, arguments);
-	for (char *p = text; *p != '\0'; p++)
-		if ((unsigned char)*p < ' ' || *p == '\x7f')
-			*p = '?';
+	text_clean(text);
 	fprintf(stderr, "hub_usage_report: %s\n", text);
 }
 
@@ -74,10 +73,9 @@ die(const char *format, ...)
 static long
 number(const char *text, long most)
 {
-	char *end;
-	long n = strtol(text, &end, 10);
+	long n = text_number(text, 1, most);
 
-	if (*text == '\0' || *end != '\0' || n < 1 || n > most)
+	if (n == 0)
 		die("\"%s\" is not a number of 1 to %ld", text, most);
 	return n;
 }
@@ -259,11 +257,14 @@ query_all(struct grafana *g, const struct sources *list, const struct options *o
 static void
 write_chart(const struct frame *f, const struct options *o)
 {
+	char *title = strdup(o->title);
 	FILE *to = fopen(o->svg, "w");
 
-	if (to == NULL)
+	if (title == NULL || to == NULL)
 		die("%s: %s", o->svg, strerror(errno));
-	chart_print(to, f, o->title);
+	text_clean(title);
+	chart_print(to, f, title);
+	free(title);
 	if (ferror(to) != 0 || fclose(to) != 0)
 		die("%s: it cannot be written", o->svg);
 }
