@@ -136,6 +136,9 @@ import os, sys, xml.etree.ElementTree as tree
 texts = [t.strip() for t in tree.parse(sys.argv[1]).getroot().itertext()]
 assert 'T' + 18 * '?' + 'ü' in texts and set(os.fsencode(sys.argv[2]).decode().split()) <= set(texts), texts
 EOF
+report -c -e 2026-01-04T00:00 -m 1 "$grafana/formulas" || complain "formulas: $(cat "$err")"
+printf 'day,,'\''+1,'\''-1,"'\''=HYPERLINK(""http://x"",""y"")",'\''@x,x=1\r\n2026-01-01,-1,-1,-1,-1,-1,-1\r\n' |
+	cmp - "$out" || complain "a name is a formula: $(cat "$out")"
 report -c -g "$tmp/many.svg" -e 2026-01-04T00:00 -m 1 "$grafana/many" || complain "many: $(cat "$err")"
 grep -q 'and 19 more' "$tmp/many.svg" || complain "40 hubs in the legend"
 for size in most least; do

@@ -40,6 +40,8 @@ ODD = matrix(({"namespace": 'a<b>&"c"'}, [[DAY + 7, "1.5"], [DAY + 86400.5, "NaN
 
 STEERING = ["\x9b31m", "a\x7f", "b\ufffe", "c\uffff", "d\x85ü\u20ac\U0001f600"]
 
+FORMULAS = ['=HYPERLINK("http://x","y")', "+1", "-1", "@x", "x=1", ""]
+
 TROUBLES = {  # where, status and body, in which "START" is that of the query
     "malformed": (LIST, 200, '[{"uid": "hubs", "name"'),
     "page": (LIST, 200, "<!DOCTYPE html><title>Grafana</title>"),
@@ -58,6 +60,7 @@ TROUBLES = {  # where, status and body, in which "START" is that of the query
     "least": (PROXIED, 200, matrix(({"namespace": "x"}, [[DAY, "5e-324"]]))),
     "steered": (PROXIED, 200, matrix(*(({"namespace": name}, [[DAY, "1"]]) for name in STEERING))),
     "steering": (PROXIED, 422, json.dumps({"status": "error", "error": " ".join(STEERING)})),
+    "formulas": (PROXIED, 200, matrix(*(({"namespace": name}, [[DAY, "-1"]]) for name in FORMULAS))),
     "nothing": (PROXIED, 200, matrix()),
     "odd": (PROXIED, 200, ODD),
     "many": (PROXIED, 200, matrix(*(({"namespace": "hub-%d" % i}, [[DAY, str(100 - i)]]) for i in range(40)))),

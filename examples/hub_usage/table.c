@@ -72,13 +72,16 @@ table_print(FILE *to, const struct frame *f)
 
 /* ---- CSV, as of RFC 4180 ---- */
 
+/* A spreadsheet would calculate what begins like a formula, and others name the hubs. */
 static void
-put_field(FILE *to, const char *text)
+put_name(FILE *to, const char *text)
 {
 	bool quoted = strpbrk(text, ",\"") != NULL;
 
 	if (quoted)
 		putc('"', to);
+	if (*text != '\0' && strchr("=+-@", *text) != NULL)
+		putc('\'', to);
 	for (; *text != '\0'; text++) {
 		if (*text == '"')
 			putc('"', to);
@@ -96,7 +99,7 @@ csv_print(FILE *to, const struct frame *f)
 	fputs("day", to);
 	for (size_t i = 0; i < f->count; i++) {
 		putc(',', to);
-		put_field(to, f->columns[i].hub);
+		put_name(to, f->columns[i].hub);
 	}
 	fputs("\r\n", to);
 	for (size_t row = 0; row < f->days; row++) {
