@@ -88,6 +88,8 @@ test "$(cat "$err")" = "hub_usage_report: left out: Gone?[31m: HTTP status 502" 
 # What a source told before it failed is no part of the sum.
 judge 1 --all "$grafana/half"
 grep -q '^hub_usage_report: left out: Pilot: a value' "$err" || complain "$(cat "$err")"
+judge 1 --all "$grafana/twice"
+grep -q '^hub_usage_report: left out: Pilot: more than one series of climate' "$err" || complain "$(cat "$err")"
 
 # The table has the same numbers, and sums.
 report --end="$until" "$grafana" || complain "no table"
@@ -146,9 +148,12 @@ for size in most least; do
 	grep -q -i '"[^"]*\<\(nan\|inf\)' "$tmp/$size.svg" && complain "no picture of $size"
 done
 test "$(grep -c 'stroke="#ddd"' "$tmp/most.svg")" -eq 6 || complain "ticks up to 3e15"
-report -c -q 'sum(jupyterhub_active_users{period="7d",namespace="staging"}) by (namespace)' "$grafana" ||
-	complain "another query: $(cat "$err")"
+report -c -g "$tmp/query.svg" -q 'sum(jupyterhub_active_users{period="7d",namespace="staging"}) by (namespace)' \
+	"$grafana" || complain "another query: $(cat "$err")"
 head -n 1 "$out" | tr -d '\r' | grep -q -x 'day,staging' || complain "another query: $(head -n 1 "$out")"
+grep -q '>sum(jupyterhub_active_users{period=&quot;7d&quot;,namespace=&quot;staging&quot;}) by (namespace…<' "$tmp/query.svg" ||
+	complain "the query is not the title"
+grep -q '>Value<' "$tmp/query.svg" || complain "what a query asks for are not always users"
 
 # ---- what goes wrong ----
 
@@ -172,6 +177,8 @@ refuse 'a value in the answer' "$grafana/timeless"
 refuse 'a value in the answer, -1.7e+308, is beyond 1e+15' "$grafana/large"
 refuse 'a value in the answer, 1.7e+308, is beyond' -q 'vector(1.7e308)' "$grafana"
 refuse "HTTP status 422: $clean\$" "$grafana/steering"
+refuse 'more than one series of [a-z-]*: .*by (namespace)' -q jupyterhub_active_users "$grafana"
+refuse 'more than one series of (no namespace)' -q 'count by (period) (jupyterhub_active_users)' "$grafana"
 refuse 'no result in this time' "$grafana/nothing"
 refuse 'no answer: .*timed out' --timeout=1 "$grafana/slow"
 refuse 'no answer: .*connect' http://127.0.0.1:1

@@ -61,6 +61,7 @@ TROUBLES = {  # where, status and body, in which "START" is that of the query
     "steered": (PROXIED, 200, matrix(*(({"namespace": name}, [[DAY, "1"]]) for name in STEERING))),
     "steering": (PROXIED, 422, json.dumps({"status": "error", "error": " ".join(STEERING)})),
     "formulas": (PROXIED, 200, matrix(*(({"namespace": name}, [[DAY, "-1"]]) for name in FORMULAS))),
+    "twice": (PROXIED + "pilot", 200, matrix(*(({"namespace": "climate", "period": p}, [["START", "1"]]) for p in "ab"))),
     "nothing": (PROXIED, 200, matrix()),
     "odd": (PROXIED, 200, ODD),
     "many": (PROXIED, 200, matrix(*(({"namespace": "hub-%d" % i}, [[DAY, str(100 - i)]]) for i in range(40)))),

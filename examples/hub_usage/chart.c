@@ -17,6 +17,7 @@
 #define LEGEND_LINE 20
 #define LEGEND_MOST 22 /* lines */
 #define NAME_MOST 17   /* characters of a hub's name in the legend */
+#define TITLE_MOST 75
 #define MOST_TICKS 9
 
 struct scale {
@@ -54,6 +55,15 @@ bytes_of(const char *text, size_t characters)
 		if (((unsigned char)text[n++] & 0xc0) != 0x80)
 			characters--;
 	return n;
+}
+
+static void
+put_cut(FILE *to, const char *text, size_t most)
+{
+	size_t shown = bytes_of(text, most);
+
+	put_text(to, text, shown);
+	fputs(text[shown] == '\0' ? "" : "…", to);
 }
 
 /* ---- colours ---- */
@@ -111,7 +121,7 @@ y_of(const struct scale *s, double users)
 }
 
 static void
-put_users_axis(FILE *to, const struct scale *s)
+put_values_axis(FILE *to, const struct scale *s, const char *what)
 {
 	fputs("<g class=\"axis\" text-anchor=\"end\">\n", to);
 	for (int i = 0; i <= s->ticks; i++) {
@@ -123,8 +133,8 @@ put_users_axis(FILE *to, const struct scale *s)
 	}
 	fprintf(to,
 		"<text text-anchor=\"middle\" transform=\"translate(22 %d) rotate(-90)\">"
-		"Users</text>\n</g>\n",
-		(TOP + BOTTOM) / 2);
+		"%s</text>\n</g>\n",
+		(TOP + BOTTOM) / 2, what);
 }
 
 /* Every day, or every so many weeks a Monday, so that not too many are named. */
@@ -191,14 +201,13 @@ static void
 put_legend_line(FILE *to, const struct frame *f, size_t column, int y)
 {
 	const struct column *c = &f->columns[column];
-	size_t shown = bytes_of(c->hub, NAME_MOST);
 
 	fprintf(to, "<rect x=\"%d\" y=\"%d\" width=\"12\" height=\"12\" fill=\"", LEGEND, y - 10);
 	put_colour(to, column);
 	fprintf(to, "\"/><text x=\"%d\" y=\"%d\">", LEGEND + 18, y);
-	put_text(to, c->hub, shown);
-	fprintf(to, "%s</text><text x=\"%d\" y=\"%d\" text-anchor=\"end\">%.15g</text>\n",
-		c->hub[shown] == '\0' ? "" : "…", WIDTH - 15, y, c->sum);
+	put_cut(to, c->hub, NAME_MOST);
+	fprintf(to, "</text><text x=\"%d\" y=\"%d\" text-anchor=\"end\">%.15g</text>\n", WIDTH - 15,
+		y, c->sum);
 }
 
 /* In the order of the table. */
@@ -221,7 +230,7 @@ put_legend(FILE *to, const struct frame *f)
 }
 
 void
-chart_print(FILE *to, const struct frame *f, const char *title)
+chart_print(FILE *to, const struct frame *f, const char *title, const char *what)
 {
 	struct scale s = scale_of(f);
 
@@ -231,9 +240,9 @@ chart_print(FILE *to, const struct frame *f, const char *title)
 		"<rect width=\"%d\" height=\"%d\" fill=\"white\"/>\n"
 		"<text x=\"%d\" y=\"32\" font-size=\"18\">",
 		WIDTH, HEIGHT, WIDTH, HEIGHT, WIDTH, HEIGHT, LEFT);
-	put_text(to, title, strlen(title));
+	put_cut(to, title, TITLE_MOST);
 	fputs("</text>\n", to);
-	put_users_axis(to, &s);
+	put_values_axis(to, &s, what);
 	for (size_t i = 0; i < f->count; i++)
 		put_bars(to, f, &s, i);
 	put_days_axis(to, f, &s);

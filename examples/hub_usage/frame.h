@@ -54,6 +54,8 @@ const char *day_text(char text[DAY_TEXT], long day, const char *format);
 
 void table_print(FILE *to, const struct frame *f);
 void csv_print(FILE *to, const struct frame *f);
-void chart_print(FILE *to, const struct frame *f, const char *title);
+
+/* What the values are is written at their axis. */
+void chart_print(FILE *to, const struct frame *f, const char *title, const char *what);
 
 #endif

@@ -167,13 +167,19 @@ add_series(struct grafana *g, struct frame *f, const json_t *series)
 	const json_t *labels = json_object_get(series, "metric");
 	const char *hub = json_string_value(json_object_get(labels, "namespace"));
 	const json_t *values = json_object_get(series, "values");
+	size_t before = f->count;
 	struct column *c;
 
 	if (!json_is_array(values))
 		return fail(g, "the answer is not that of a query over time");
-	c = frame_column(f, hub == NULL ? "(no namespace)" : hub);
+	if (hub == NULL)
+		hub = "(no namespace)";
+	c = frame_column(f, hub);
 	if (c == NULL)
 		return fail(g, "no memory");
+	if (f->count == before)
+		return fail(g, "more than one series of %s: end the query in \"by (namespace)\"",
+			    hub);
 	for (size_t i = 0; i < json_array_size(values); i++)
 		if (!add_value(g, f, c, json_array_get(values, i)))
 			return false;

@@ -15,6 +15,10 @@
 
 #define MOST_MONTHS 120
 #define MOST_SECONDS 3600
+#define USERS_TITLE "Unique users in the last 24 hours"
+
+static const char users_query[] =
+	"max(jupyterhub_active_users{period=\"24h\", namespace=~\".*\"}) by (namespace)";
 
 static const char usage[] =
 	"usage: GRAFANA_TOKEN=... hub_usage_report [options] https://grafana.example\n"
@@ -23,10 +27,11 @@ static const char usage[] =
 	"  -a, --all             every data source that is a Prometheus and answers, added up\n"
 	"  -m, --months=N        so far back; else 3\n"
 	"  -e, --end=TIME        until then, as in 2026-11-21T12:00 (UTC); else until now\n"
-	"  -q, --query=PROMQL    another query than the users of the last 24 hours by namespace\n"
+	"  -q, --query=PROMQL    another query than the users of the last 24 hours by namespace;\n"
+	"                        one series of each namespace\n"
 	"  -c, --csv             comma-separated values instead of a table\n"
 	"  -g, --svg=FILE        a picture, too\n"
-	"  -T, --title=TEXT      of the picture\n"
+	"  -T, --title=TEXT      of the picture; with -q, else the query\n"
 	"  -t, --timeout=SECONDS for each answer; else 30\n";
 
 struct options {
@@ -257,13 +262,14 @@ query_all(struct grafana *g, const struct sources *list, const struct options *o
 static void
 write_chart(const struct frame *f, const struct options *o)
 {
-	char *title = strdup(o->title);
+	bool users = o->query.promql == users_query;
+	char *title = strdup(o->title != NULL ? o->title : users ? USERS_TITLE : o->query.promql);
 	FILE *to = fopen(o->svg, "w");
 
 	if (title == NULL || to == NULL)
 		die("%s: %s", o->svg, strerror(errno));
 	text_clean(title);
-	chart_print(to, f, title);
+	chart_print(to, f, title, users ? "Users" : "Value");
 	free(title);
 	if (ferror(to) != 0 || fclose(to) != 0)
 		die("%s: it cannot be written", o->svg);
@@ -289,9 +295,7 @@ int
 main(int argc, char **argv)
 {
 	struct options o = {
-		.title = "Unique users in the last 24 hours",
-		.query.promql = "max(jupyterhub_active_users{period=\"24h\", namespace=~\".*\"}) "
-				"by (namespace)",
+		.query.promql = users_query,
 		.query.end = time(NULL),
 		.months = 3,
 		.timeout = 30,
