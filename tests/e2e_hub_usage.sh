@@ -98,6 +98,14 @@ awk -F , '$2 != "" && $3 != "" { sub(/\r/, ""); print $1, $2, $3 }' "$tmp/first.
 grep -v -F -x -f "$tmp/table" "$tmp/wanted" && complain "the table has not what the CSV has"
 awk '$1 ~ /^2/ && $NF ~ /^[0-9]+$/ { n += $NF } $1 == "sum" { sum = $NF } END { exit n == 0 || n != sum }' "$out" ||
 	complain "the sum of sums"
+report -e 2026-01-04T00:00 -m 1 "$grafana/wide" || complain "no wide table"
+cmp - "$out" <<'EOF' || complain "columns run into each other: $(cat "$out")"
+day                 üüüüüüüüü      x                sum
+2026-01-01  0.333333333333333  -1000  -999.666666666667
+2026-01-02  0.333333333333333         0.333333333333333
+2026-01-03  0.333333333333333   1000   1000.33333333333
+sum                         1      0                  1
+EOF
 
 # Until now: the last day is what the exporter says in these minutes.
 live()

@@ -62,6 +62,9 @@ TROUBLES = {  # where, status and body, in which "START" is that of the query
     "steering": (PROXIED, 422, json.dumps({"status": "error", "error": " ".join(STEERING)})),
     "formulas": (PROXIED, 200, matrix(*(({"namespace": name}, [[DAY, "-1"]]) for name in FORMULAS))),
     "twice": (PROXIED + "pilot", 200, matrix(*(({"namespace": "climate", "period": p}, [["START", "1"]]) for p in "ab"))),
+    "wide": (PROXIED, 200, matrix(
+        ({"namespace": "ü" * 9}, [[DAY + i * 86400, "0.333333333333333333"] for i in range(3)]),
+        ({"namespace": "x"}, [[DAY, "-1000"], [DAY + 2 * 86400, "1000"]]))),
     "nothing": (PROXIED, 200, matrix()),
     "odd": (PROXIED, 200, ODD),
     "many": (PROXIED, 200, matrix(*(({"namespace": "hub-%d" % i}, [[DAY, str(100 - i)]]) for i in range(40)))),

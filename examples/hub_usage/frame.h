@@ -52,7 +52,8 @@ const char *day_text(char text[DAY_TEXT], long day, const char *format);
 
 /* ---- ways to show it ---- */
 
-void table_print(FILE *to, const struct frame *f);
+/* False without memory. */
+bool table_print(FILE *to, const struct frame *f);
 void csv_print(FILE *to, const struct frame *f);
 
 /* What the values are is written at their axis. */

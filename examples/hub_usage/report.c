@@ -283,8 +283,8 @@ show(struct frame *f, const struct options *o)
 		die("the query has no result in this time");
 	if (o->csv)
 		csv_print(stdout, f);
-	else
-		table_print(stdout, f);
+	else if (!table_print(stdout, f))
+		die("no memory");
 	if (fflush(stdout) != 0 || ferror(stdout) != 0)
 		die("standard output: it cannot be written");
 	if (o->svg != NULL)
