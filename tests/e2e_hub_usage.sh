@@ -27,7 +27,7 @@ lines=$(grep -c '^jupyterhub_active_users{' "$tmp/history.om")
 test "$lines" -gt 300000 || complain "a history of $lines samples"
 "$PROMTOOL" tsdb create-blocks-from --max-block-duration=720h openmetrics "$tmp/history.om" "$tmp/data" \
 	>"$tmp/promtool.log" 2>&1 || die "promtool does not take the history"
-for wrong in 0 -1 1x '' '1 0' '1 86401'; do
+for wrong in 0 -1 1x '' '1 0' '1 86401' '62 40' 400; do
 	# shellcheck disable=SC2086 # two arguments
 	"$programs/hub_usage_backfill" ${wrong:-''} >/dev/null 2>"$tmp/said" && complain "backfill takes \"$wrong\""
 	grep -q '^usage: ' "$tmp/said" || complain "no usage after \"$wrong\""
