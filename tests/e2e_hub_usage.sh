@@ -27,7 +27,7 @@ lines=$(grep -c '^jupyterhub_active_users{' "$tmp/history.om")
 test "$lines" -gt 300000 || complain "a history of $lines samples"
 "$PROMTOOL" tsdb create-blocks-from --max-block-duration=720h openmetrics "$tmp/history.om" "$tmp/data" \
 	>"$tmp/promtool.log" 2>&1 || die "promtool does not take the history"
-for wrong in 0 -1 1x '' '1 0' '1 86401'; do
+for wrong in 0 -1 1x '' '1 0' '1 86401' '62 40' 400; do
 	# shellcheck disable=SC2086 # two arguments
 	"$programs/hub_usage_backfill" ${wrong:-''} >/dev/null 2>"$tmp/said" && complain "backfill takes \"$wrong\""
 	grep -q '^usage: ' "$tmp/said" || complain "no usage after \"$wrong\""
@@ -37,7 +37,7 @@ done
 # ---- servers ----
 
 start exporter "$programs/hub_usage_exporter" 127.0.0.1:0
-sed "s/127\.0\.0\.1:8002/127.0.0.1:$port/; s/scrape_interval: .*/scrape_interval: 1s/" \
+sed "s/127\.0\.0\.1:8004/127.0.0.1:$port/; s/scrape_interval: .*/scrape_interval: 1s/" \
 	"$top_srcdir/examples/hub_usage/prometheus.yml" >"$tmp/prometheus.yml"
 start_prometheus "$tmp/prometheus.yml" --storage.tsdb.retention.time=1y
 GRAFANA_TOKEN=glsa_$(od -An -N 12 -t x1 /dev/urandom | tr -d ' \n')
@@ -88,6 +88,8 @@ test "$(cat "$err")" = "hub_usage_report: left out: Gone?[31m: HTTP status 502" 
 # What a source told before it failed is no part of the sum.
 judge 1 --all "$grafana/half"
 grep -q '^hub_usage_report: left out: Pilot: a value' "$err" || complain "$(cat "$err")"
+judge 1 --all "$grafana/twice"
+grep -q '^hub_usage_report: left out: Pilot: more than one series of climate' "$err" || complain "$(cat "$err")"
 
 # The table has the same numbers, and sums.
 report --end="$until" "$grafana" || complain "no table"
@@ -96,6 +98,14 @@ awk -F , '$2 != "" && $3 != "" { sub(/\r/, ""); print $1, $2, $3 }' "$tmp/first.
 grep -v -F -x -f "$tmp/table" "$tmp/wanted" && complain "the table has not what the CSV has"
 awk '$1 ~ /^2/ && $NF ~ /^[0-9]+$/ { n += $NF } $1 == "sum" { sum = $NF } END { exit n == 0 || n != sum }' "$out" ||
 	complain "the sum of sums"
+report -e 2026-01-04T00:00 -m 1 "$grafana/wide" || complain "no wide table"
+cmp - "$out" <<'EOF' || complain "columns run into each other: $(cat "$out")"
+day                 üüüüüüüüü      x                sum
+2026-01-01  0.333333333333333  -1000  -999.666666666667
+2026-01-02  0.333333333333333         0.333333333333333
+2026-01-03  0.333333333333333   1000   1000.33333333333
+sum                         1      0                  1
+EOF
 
 # Until now: the last day is what the exporter says in these minutes.
 live()
@@ -127,11 +137,31 @@ import sys, xml.etree.ElementTree as tree
 texts = [t.strip() for t in tree.parse(sys.argv[1]).getroot().itertext()]
 assert 'A & B' in texts and 'a<b>&"c", 2026-01-01: 1.5' in texts and '?[31m,ü' + 'x' * 10 + '…' in texts, texts
 EOF
+clean='??31m a? b??? c??? d??ü€😀'
+dirty=$(printf 'T\302\233\033\357\277\276\303\340\200\200\355\240\200\364\220\200\200\377ü')
+report -c -g "$tmp/clean.svg" -T "$dirty" -e 2026-01-04T00:00 -m 1 "$grafana/steered" || complain "steered: $(cat "$err")"
+test "$(sed -n '1s/\r//p' "$out")" = "day,$(echo "$clean" | tr ' ' ,)" || complain "names: $(sed -n 1l "$out")"
+"$PYTHON3" - "$tmp/clean.svg" "$clean" <<'EOF' || complain "the picture of what was steered"
+import os, sys, xml.etree.ElementTree as tree
+texts = [t.strip() for t in tree.parse(sys.argv[1]).getroot().itertext()]
+assert 'T' + 18 * '?' + 'ü' in texts and set(os.fsencode(sys.argv[2]).decode().split()) <= set(texts), texts
+EOF
+report -c -e 2026-01-04T00:00 -m 1 "$grafana/formulas" || complain "formulas: $(cat "$err")"
+printf 'day,,'\''+1,'\''-1,"'\''=HYPERLINK(""http://x"",""y"")",'\''@x,x=1\r\n2026-01-01,-1,-1,-1,-1,-1,-1\r\n' |
+	cmp - "$out" || complain "a name is a formula: $(cat "$out")"
 report -c -g "$tmp/many.svg" -e 2026-01-04T00:00 -m 1 "$grafana/many" || complain "many: $(cat "$err")"
 grep -q 'and 19 more' "$tmp/many.svg" || complain "40 hubs in the legend"
-report -c -q 'sum(jupyterhub_active_users{period="7d",namespace="staging"}) by (namespace)' "$grafana" ||
-	complain "another query: $(cat "$err")"
+for size in most least; do
+	report -c -g "$tmp/$size.svg" -e 2026-01-04T00:00 -m 1 "$grafana/$size" || complain "$size: $(cat "$err")"
+	grep -q -i '"[^"]*\<\(nan\|inf\)' "$tmp/$size.svg" && complain "no picture of $size"
+done
+test "$(grep -c 'stroke="#ddd"' "$tmp/most.svg")" -eq 6 || complain "ticks up to 3e15"
+report -c -g "$tmp/query.svg" -q 'sum(jupyterhub_active_users{period="7d",namespace="staging"}) by (namespace)' \
+	"$grafana" || complain "another query: $(cat "$err")"
 head -n 1 "$out" | tr -d '\r' | grep -q -x 'day,staging' || complain "another query: $(head -n 1 "$out")"
+grep -q '>sum(jupyterhub_active_users{period=&quot;7d&quot;,namespace=&quot;staging&quot;}) by (namespace…<' "$tmp/query.svg" ||
+	complain "the query is not the title"
+grep -q '>Value<' "$tmp/query.svg" || complain "what a query asks for are not always users"
 
 # ---- what goes wrong ----
 
@@ -152,6 +182,11 @@ refuse 'the token is refused (HTTP status 403)' "$grafana/forbidden"
 refuse 'not that of a query over time' "$grafana/vector"
 refuse 'a value in the answer' "$grafana/wrong"
 refuse 'a value in the answer' "$grafana/timeless"
+refuse 'a value in the answer, -1.7e+308, is beyond 1e+15' "$grafana/large"
+refuse 'a value in the answer, 1.7e+308, is beyond' -q 'vector(1.7e308)' "$grafana"
+refuse "HTTP status 422: $clean\$" "$grafana/steering"
+refuse 'more than one series of [a-z-]*: .*by (namespace)' -q jupyterhub_active_users "$grafana"
+refuse 'more than one series of (no namespace)' -q 'count by (period) (jupyterhub_active_users)' "$grafana"
 refuse 'no result in this time' "$grafana/nothing"
 refuse 'no answer: .*timed out' --timeout=1 "$grafana/slow"
 refuse 'no answer: .*connect' http://127.0.0.1:1

@@ -38,6 +38,10 @@ ODD = matrix(({"namespace": 'a<b>&"c"'}, [[DAY + 7, "1.5"], [DAY + 86400.5, "NaN
              ({"namespace": "\x1b[31m,ü" + "x" * 30}, [[DAY, "3"], [DAY + 2 * 86400, "2"]]),
              ({}, [[DAY + 2 * 86400, "+Inf"], [DAY + 86400, "-1"], [1e300, "5"]]))
 
+STEERING = ["\x9b31m", "a\x7f", "b\ufffe", "c\uffff", "d\x85ü\u20ac\U0001f600"]
+
+FORMULAS = ['=HYPERLINK("http://x","y")', "+1", "-1", "@x", "x=1", ""]
+
 TROUBLES = {  # where, status and body, in which "START" is that of the query
     "malformed": (LIST, 200, '[{"uid": "hubs", "name"'),
     "page": (LIST, 200, "<!DOCTYPE html><title>Grafana</title>"),
@@ -51,6 +55,16 @@ TROUBLES = {  # where, status and body, in which "START" is that of the query
     "wrong": (PROXIED, 200, matrix(({"namespace": "x"}, [[DAY, "1"], [DAY + 86400, "one"]]))),
     "timeless": (PROXIED, 200, matrix(({"namespace": "x"}, [["now", "1"]]))),
     "half": (PROXIED + "pilot", 200, matrix(({"namespace": "climate"}, [["START", "1000000"], [DAY, "one"]]))),
+    "large": (PROXIED, 200, matrix(({"namespace": "x"}, [[DAY, "1"], [DAY + 86400, "-1.7e308"]]))),
+    "most": (PROXIED, 200, matrix(*(({"namespace": hub}, [[DAY, "1e15"]]) for hub in "abc"))),
+    "least": (PROXIED, 200, matrix(({"namespace": "x"}, [[DAY, "5e-324"]]))),
+    "steered": (PROXIED, 200, matrix(*(({"namespace": name}, [[DAY, "1"]]) for name in STEERING))),
+    "steering": (PROXIED, 422, json.dumps({"status": "error", "error": " ".join(STEERING)})),
+    "formulas": (PROXIED, 200, matrix(*(({"namespace": name}, [[DAY, "-1"]]) for name in FORMULAS))),
+    "twice": (PROXIED + "pilot", 200, matrix(*(({"namespace": "climate", "period": p}, [["START", "1"]]) for p in "ab"))),
+    "wide": (PROXIED, 200, matrix(
+        ({"namespace": "ü" * 9}, [[DAY + i * 86400, "0.333333333333333333"] for i in range(3)]),
+        ({"namespace": "x"}, [[DAY, "-1000"], [DAY + 2 * 86400, "1000"]]))),
     "nothing": (PROXIED, 200, matrix()),
     "odd": (PROXIED, 200, ODD),
     "many": (PROXIED, 200, matrix(*(({"namespace": "hub-%d" % i}, [[DAY, str(100 - i)]]) for i in range(40)))),

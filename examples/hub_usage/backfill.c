@@ -7,14 +7,19 @@
  *	promtool tsdb create-blocks-from --max-block-duration=720h openmetrics history.om data
  *
  * Prometheus looks 5 minutes back for a sample, so with larger steps there are times without.
+ *
+ * cprom holds a page that is emitted in memory until it is read: about 75 bytes for each sample.
+ * So who has more real history than MOST_SAMPLES writes it as several pages, of some months each.
  */
 #include "hubs.h"
+#include "text.h"
 
 #include <cprom.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define MOST_DAYS 3660
+#define MOST_SAMPLES 110000 /* of each series: a year, one each 5 minutes */
 
 struct history {
 	time_t first, last;
@@ -62,27 +67,27 @@ write_page(cprom_registry *r)
 	return n == 0;
 }
 
-/* A whole number in 1 … most, or the program ends. */
+/* A whole number in least … most, or the program ends. */
 static long
-number(const char *text, long most)
+number(const char *what, const char *text, long least, long most)
 {
-	char *end;
-	long n = strtol(text, &end, 10);
+	long n = text_number(text, least, most);
 
-	if (*text != '\0' && *end == '\0' && n >= 1 && n <= most)
+	if (n > 0)
 		return n;
 	fprintf(stderr,
-		"hub_usage_backfill: \"%s\" is not a number of 1 to %ld\n"
+		"hub_usage_backfill: %s: \"%s\" is not a number of %ld to %ld\n"
 		"usage: hub_usage_backfill [days [step in seconds]] >history.om\n",
-		text, most);
+		what, text, least, most);
 	exit(EXIT_FAILURE);
 }
 
 int
 main(int argc, char **argv)
 {
-	long days = number(argc > 1 ? argv[1] : "93", MOST_DAYS);
-	struct history past = {.step = number(argc > 2 ? argv[2] : "300", DAY)};
+	long days = number("days", argc > 1 ? argv[1] : "93", 1, MOST_DAYS);
+	long least = days * DAY / MOST_SAMPLES + 1;
+	struct history past = {.step = number("step", argc > 2 ? argv[2] : "300", least, DAY)};
 	cprom_registry *r = cprom_registry_new();
 
 	past.last = time(NULL) / past.step * past.step;

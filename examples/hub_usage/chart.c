@@ -17,10 +17,12 @@
 #define LEGEND_LINE 20
 #define LEGEND_MOST 22 /* lines */
 #define NAME_MOST 17   /* characters of a hub's name in the legend */
+#define TITLE_MOST 75
 #define MOST_TICKS 9
 
 struct scale {
 	double top, step; /* of the users, at the upper end; between two ticks */
+	int ticks;        /* above 0, the last one at the upper end */
 	double day;       /* the width of one */
 };
 
@@ -53,6 +55,15 @@ bytes_of(const char *text, size_t characters)
 		if (((unsigned char)text[n++] & 0xc0) != 0x80)
 			characters--;
 	return n;
+}
+
+static void
+put_cut(FILE *to, const char *text, size_t most)
+{
+	size_t shown = bytes_of(text, most);
+
+	put_text(to, text, shown);
+	fputs(text[shown] == '\0' ? "" : "…", to);
 }
 
 /* ---- colours ---- */
@@ -93,12 +104,13 @@ scale_of(const struct frame *f)
 
 	for (size_t row = 0; row < f->days; row++)
 		most = fmax(most, below(f, f->count, row));
-	if (most == 0)
+	if (most < 1e-9) /* no bar, or none whose height is worth a number */
 		most = 1;
 	s.step = pow(10, floor(log10(most / 6)));
 	rest = most / 6 / s.step;
 	s.step *= rest > 5 ? 10 : rest > 2 ? 5 : rest > 1 ? 2 : 1;
-	s.top = ceil(most / s.step) * s.step;
+	s.ticks = (int)ceil(most / s.step);
+	s.top = s.ticks * s.step;
 	return s;
 }
 
@@ -109,11 +121,11 @@ y_of(const struct scale *s, double users)
 }
 
 static void
-put_users_axis(FILE *to, const struct scale *s)
+put_values_axis(FILE *to, const struct scale *s, const char *what)
 {
 	fputs("<g class=\"axis\" text-anchor=\"end\">\n", to);
-	for (double v = 0; v <= s->top * 1.0001; v += s->step) {
-		double y = y_of(s, v);
+	for (int i = 0; i <= s->ticks; i++) {
+		double v = i * s->step, y = y_of(s, v);
 
 		fprintf(to, "<path d=\"M%d %.2fH%d\" stroke=\"%s\"/>", LEFT, y, RIGHT,
 			v > 0 ? "#ddd" : "#333");
@@ -121,8 +133,8 @@ put_users_axis(FILE *to, const struct scale *s)
 	}
 	fprintf(to,
 		"<text text-anchor=\"middle\" transform=\"translate(22 %d) rotate(-90)\">"
-		"Users</text>\n</g>\n",
-		(TOP + BOTTOM) / 2);
+		"%s</text>\n</g>\n",
+		(TOP + BOTTOM) / 2, what);
 }
 
 /* Every day, or every so many weeks a Monday, so that not too many are named. */
@@ -189,14 +201,13 @@ static void
 put_legend_line(FILE *to, const struct frame *f, size_t column, int y)
 {
 	const struct column *c = &f->columns[column];
-	size_t shown = bytes_of(c->hub, NAME_MOST);
 
 	fprintf(to, "<rect x=\"%d\" y=\"%d\" width=\"12\" height=\"12\" fill=\"", LEGEND, y - 10);
 	put_colour(to, column);
 	fprintf(to, "\"/><text x=\"%d\" y=\"%d\">", LEGEND + 18, y);
-	put_text(to, c->hub, shown);
-	fprintf(to, "%s</text><text x=\"%d\" y=\"%d\" text-anchor=\"end\">%.15g</text>\n",
-		c->hub[shown] == '\0' ? "" : "…", WIDTH - 15, y, c->sum);
+	put_cut(to, c->hub, NAME_MOST);
+	fprintf(to, "</text><text x=\"%d\" y=\"%d\" text-anchor=\"end\">%.15g</text>\n", WIDTH - 15,
+		y, c->sum);
 }
 
 /* In the order of the table. */
@@ -219,7 +230,7 @@ put_legend(FILE *to, const struct frame *f)
 }
 
 void
-chart_print(FILE *to, const struct frame *f, const char *title)
+chart_print(FILE *to, const struct frame *f, const char *title, const char *what)
 {
 	struct scale s = scale_of(f);
 
@@ -229,9 +240,9 @@ chart_print(FILE *to, const struct frame *f, const char *title)
 		"<rect width=\"%d\" height=\"%d\" fill=\"white\"/>\n"
 		"<text x=\"%d\" y=\"32\" font-size=\"18\">",
 		WIDTH, HEIGHT, WIDTH, HEIGHT, WIDTH, HEIGHT, LEFT);
-	put_text(to, title, strlen(title));
+	put_cut(to, title, TITLE_MOST);
 	fputs("</text>\n", to);
-	put_users_axis(to, &s);
+	put_values_axis(to, &s, what);
 	for (size_t i = 0; i < f->count; i++)
 		put_bars(to, f, &s, i);
 	put_days_axis(to, f, &s);

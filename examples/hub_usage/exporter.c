@@ -2,7 +2,7 @@
 /*
  * hub_usage_exporter: how many people are active on several JupyterHubs, for Prometheus to scrape.
  *
- *	hub_usage_exporter [address]        # 127.0.0.1:8002 unless told otherwise
+ *	hub_usage_exporter [address]        # 127.0.0.1:8004 unless told otherwise
  *
  * The hubs are simulated (hubs.h). Who has real ones asks them, or their database, in collect().
  */
@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define DEFAULT_ADDRESS "127.0.0.1:8002"
+#define DEFAULT_ADDRESS "127.0.0.1:8004"
 
 /* Runs in each scrape: what is shown is what is so now, and nothing has to be kept up to date. */
 static void

@@ -4,6 +4,8 @@
  */
 #include "frame.h"
 
+#include "text.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,18 +25,6 @@ frame_free(struct frame *f)
 		free(f->columns[i].users);
 	}
 	free(f->columns);
-}
-
-/* Hubs are named by others: what could steer a terminal, or spoil XML, is left out. */
-static char *
-printable(const char *name)
-{
-	char *copy = strdup(name);
-
-	for (char *p = copy; p != NULL && *p != '\0'; p++)
-		if ((unsigned char)*p < ' ' || *p == '\x7f')
-			*p = '?';
-	return copy;
 }
 
 /* Takes the name over. */
@@ -60,14 +50,17 @@ new_column(struct frame *f, char *hub)
 struct column *
 frame_column(struct frame *f, const char *hub)
 {
-	char *name = printable(hub);
+	char *name = strdup(hub);
 
-	for (size_t i = 0; i < f->count && name != NULL; i++)
+	if (name == NULL)
+		return NULL;
+	text_clean(name);
+	for (size_t i = 0; i < f->count; i++)
 		if (strcmp(f->columns[i].hub, name) == 0) {
 			free(name);
 			return &f->columns[i];
 		}
-	return name == NULL ? NULL : new_column(f, name);
+	return new_column(f, name);
 }
 
 void

@@ -29,7 +29,7 @@ struct frame {
 struct frame frame_of_days(long first, long last);
 void frame_free(struct frame *f);
 
-/* The hub's, until the next call; NULL without memory. Control characters of its name become "?". */
+/* The hub's, until the next call; NULL without memory. Its name is cleaned (text.h). */
 struct column *frame_column(struct frame *f, const char *hub);
 
 /*
@@ -52,8 +52,11 @@ const char *day_text(char text[DAY_TEXT], long day, const char *format);
 
 /* ---- ways to show it ---- */
 
-void table_print(FILE *to, const struct frame *f);
+/* False without memory. */
+bool table_print(FILE *to, const struct frame *f);
 void csv_print(FILE *to, const struct frame *f);
-void chart_print(FILE *to, const struct frame *f, const char *title);
+
+/* What the values are is written at their axis. */
+void chart_print(FILE *to, const struct frame *f, const char *title, const char *what);
 
 #endif

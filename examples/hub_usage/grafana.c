@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MOST_USERS 1e15 /* in one value: so far all whole numbers are exact, and no sum overflows */
+
 /* Always false. */
 __attribute__((format(printf, 2, 3))) static bool
 fail(struct grafana *g, const char *format, ...)
@@ -153,6 +155,8 @@ add_value(struct grafana *g, struct frame *f, struct column *c, const json_t *pa
 
 	if (!json_is_number(time) || text == NULL || end == text || *end != '\0')
 		return fail(g, "a value in the answer is not one of Prometheus");
+	if (isfinite(value) && fabs(value) > MOST_USERS)
+		return fail(g, "a value in the answer, %g, is beyond %g", value, MOST_USERS);
 	frame_add(f, c, floor(json_number_value(time) / DAY), value);
 	return true;
 }
@@ -163,13 +167,19 @@ add_series(struct grafana *g, struct frame *f, const json_t *series)
 	const json_t *labels = json_object_get(series, "metric");
 	const char *hub = json_string_value(json_object_get(labels, "namespace"));
 	const json_t *values = json_object_get(series, "values");
+	size_t before = f->count;
 	struct column *c;
 
 	if (!json_is_array(values))
 		return fail(g, "the answer is not that of a query over time");
-	c = frame_column(f, hub == NULL ? "(no namespace)" : hub);
+	if (hub == NULL)
+		hub = "(no namespace)";
+	c = frame_column(f, hub);
 	if (c == NULL)
 		return fail(g, "no memory");
+	if (f->count == before)
+		return fail(g, "more than one series of %s: end the query in \"by (namespace)\"",
+			    hub);
 	for (size_t i = 0; i < json_array_size(values); i++)
 		if (!add_value(g, f, c, json_array_get(values, i)))
 			return false;

@@ -36,7 +36,10 @@ struct query {
 bool grafana_sources(struct grafana *g, struct sources *out);
 void sources_free(struct sources *s);
 
-/* Adds what the query gives to the frame: a column for each namespace. */
+/*
+ * Fills a frame without hubs by what the query gives: a column for each namespace, which may have
+ * one series alone.
+ */
 bool grafana_query(struct grafana *g, const struct source *s, const struct query *q,
 		   struct frame *f);
 

@@ -12,7 +12,9 @@ examples_hub_usage_hub_usage_exporter_LDADD = libcprom.la
 examples_hub_usage_hub_usage_backfill_SOURCES = \
 	examples/hub_usage/backfill.c \
 	examples/hub_usage/hubs.c \
-	examples/hub_usage/hubs.h
+	examples/hub_usage/hubs.h \
+	examples/hub_usage/text.c \
+	examples/hub_usage/text.h
 examples_hub_usage_hub_usage_backfill_LDADD = libcprom.la
 
 # The report asks; it measures nothing, and links no cprom.
@@ -30,7 +32,9 @@ examples_hub_usage_hub_usage_report_SOURCES = \
 	examples/hub_usage/http.c \
 	examples/hub_usage/http.h \
 	examples/hub_usage/report.c \
-	examples/hub_usage/table.c
+	examples/hub_usage/table.c \
+	examples/hub_usage/text.c \
+	examples/hub_usage/text.h
 examples_hub_usage_hub_usage_report_LDADD = $(LIBCURL_LIBS) $(JANSSON_LIBS) -lm
 
 EXTRA_DIST += \

@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE /* strptime, timegm */
 #include "grafana.h"
+#include "text.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -14,6 +15,10 @@
 
 #define MOST_MONTHS 120
 #define MOST_SECONDS 3600
+#define USERS_TITLE "Unique users in the last 24 hours"
+
+static const char users_query[] =
+	"max(jupyterhub_active_users{period=\"24h\", namespace=~\".*\"}) by (namespace)";
 
 static const char usage[] =
 	"usage: GRAFANA_TOKEN=... hub_usage_report [options] https://grafana.example\n"
@@ -22,10 +27,11 @@ static const char usage[] =
 	"  -a, --all             every data source that is a Prometheus and answers, added up\n"
 	"  -m, --months=N        so far back; else 3\n"
 	"  -e, --end=TIME        until then, as in 2026-11-21T12:00 (UTC); else until now\n"
-	"  -q, --query=PROMQL    another query than the users of the last 24 hours by namespace\n"
+	"  -q, --query=PROMQL    another query than the users of the last 24 hours by namespace;\n"
+	"                        one series of each namespace\n"
 	"  -c, --csv             comma-separated values instead of a table\n"
 	"  -g, --svg=FILE        a picture, too\n"
-	"  -T, --title=TEXT      of the picture\n"
+	"  -T, --title=TEXT      of the picture; with -q, else the query\n"
 	"  -t, --timeout=SECONDS for each answer; else 30\n";
 
 struct options {
@@ -35,16 +41,14 @@ struct options {
 	bool all, csv;
 };
 
-/* To standard error. What others wrote may be part of it: it must not steer a terminal. */
+/* To standard error. What others wrote may be part of it. */
 static void
 complain(const char *format, va_list arguments)
 {
 	char text[1024];
 
 	vsnprintf(text, sizeof(text), format, arguments);
-	for (char *p = text; *p != '\0'; p++)
-		if ((unsigned char)*p < ' ' || *p == '\x7f')
-			*p = '?';
+	text_clean(text);
 	fprintf(stderr, "hub_usage_report: %s\n", text);
 }
 
@@ -74,10 +78,9 @@ die(const char *format, ...)
 static long
 number(const char *text, long most)
 {
-	char *end;
-	long n = strtol(text, &end, 10);
+	long n = text_number(text, 1, most);
 
-	if (*text == '\0' || *end != '\0' || n < 1 || n > most)
+	if (n == 0)
 		die("\"%s\" is not a number of 1 to %ld", text, most);
 	return n;
 }
@@ -259,11 +262,15 @@ query_all(struct grafana *g, const struct sources *list, const struct options *o
 static void
 write_chart(const struct frame *f, const struct options *o)
 {
+	bool users = o->query.promql == users_query;
+	char *title = strdup(o->title != NULL ? o->title : users ? USERS_TITLE : o->query.promql);
 	FILE *to = fopen(o->svg, "w");
 
-	if (to == NULL)
+	if (title == NULL || to == NULL)
 		die("%s: %s", o->svg, strerror(errno));
-	chart_print(to, f, o->title);
+	text_clean(title);
+	chart_print(to, f, title, users ? "Users" : "Value");
+	free(title);
 	if (ferror(to) != 0 || fclose(to) != 0)
 		die("%s: it cannot be written", o->svg);
 }
@@ -276,8 +283,8 @@ show(struct frame *f, const struct options *o)
 		die("the query has no result in this time");
 	if (o->csv)
 		csv_print(stdout, f);
-	else
-		table_print(stdout, f);
+	else if (!table_print(stdout, f))
+		die("no memory");
 	if (fflush(stdout) != 0 || ferror(stdout) != 0)
 		die("standard output: it cannot be written");
 	if (o->svg != NULL)
@@ -288,9 +295,7 @@ int
 main(int argc, char **argv)
 {
 	struct options o = {
-		.title = "Unique users in the last 24 hours",
-		.query.promql = "max(jupyterhub_active_users{period=\"24h\", namespace=~\".*\"}) "
-				"by (namespace)",
+		.query.promql = users_query,
 		.query.end = time(NULL),
 		.months = 3,
 		.timeout = 30,
