@@ -34,6 +34,7 @@ struct series {
 
 struct family {
 	cprom_metric *metric; /* NULL: not registered */
+	bool native;
 	struct series series[SERIES], overflow;
 };
 
@@ -208,6 +209,26 @@ add_to_counter(struct series *s, double v, cprom_strings exemplar)
 	}
 }
 
+/* A native histogram drops what the registry has no memory for, as a whole. */
+static void
+observe(struct series *s, double v, uint64_t n)
+{
+	const char *const labels[] = {"id", "x"};
+	cprom_histogram *h = (cprom_histogram *)s->metric;
+	uint64_t before = cprom_histogram_count(h), more;
+
+	if (n == 1)
+		cprom_histogram_observe_exemplar(h, v, (cprom_strings){labels, 2});
+	else
+		cprom_histogram_observe_many(h, v, n);
+	more = cprom_histogram_count(h) - before;
+	if (isnan(v))
+		n = 0;
+	demand(more == n || (more == 0 && families[HISTOGRAM].native && max_bytes > 0));
+	if (more > 0)
+		count_up(s, v, more);
+}
+
 /* "a": adds to what adds up, and observes. */
 static void
 add(size_t type, struct series *s, double v)
@@ -223,10 +244,7 @@ add(size_t type, struct series *s, double v)
 		s->value += v;
 		return;
 	case HISTOGRAM:
-		cprom_histogram_observe_exemplar((cprom_histogram *)s->metric, v,
-						 (cprom_strings){labels, 2});
-		if (!isnan(v))
-			count_up(s, v, 1);
+		observe(s, v, 1);
 		return;
 	case SUMMARY:
 		cprom_summary_observe((cprom_summary *)s->metric, v);
@@ -255,9 +273,7 @@ set(size_t type, struct series *s, double v)
 		s->value = v;
 		return;
 	case HISTOGRAM:
-		cprom_histogram_observe_many((cprom_histogram *)s->metric, v, 3);
-		if (!isnan(v))
-			count_up(s, v, 3);
+		observe(s, v, 3);
 		return;
 	case INFO:
 		snprintf(text, sizeof(text), "%g", v);
@@ -290,7 +306,7 @@ new_family(size_t i, double v)
 	cprom_metric *m = create(i, v > 0);
 
 	if (f->metric == NULL && m != NULL) {
-		*f = (struct family){.metric = m};
+		*f = (struct family){.metric = m, .native = v > 0};
 		return;
 	}
 	/* The same again, or another definition of a histogram. */
