@@ -861,7 +861,7 @@ killed_processes_leave_every_view_sound(void **state)
 {
 	struct native_view v;
 	cprom_histogram *h;
-	uint64_t before = 0;
+	uint64_t before;
 
 	(void)state;
 	share();
@@ -872,15 +872,13 @@ killed_processes_leave_every_view_sound(void **state)
 		do {
 			wait_a_little(1 + i % 5);
 			read_view(&v, h);
-		} while (before + v.count == 0); /* resets hide much where children are slow */
+		} while (i == 0 && v.count == 0); /* not for nothing, though resets hide much */
 		assert_int_equal(kill(child, SIGKILL), 0);
 		assert_true(waitpid(child, NULL, 0) == child);
 		assert_sound(&v);
 		read_view(&v, h);
 		assert_sound(&v);
-		before += v.count;
 	}
-	assert_true(before > 0);
 	read_view(&v, h);
 	before = v.count;
 	cprom_histogram_observe(h, 3);
