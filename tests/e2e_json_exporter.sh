@@ -120,6 +120,20 @@ check null
 cp "$tmp/dask" "$dask"
 check again
 
+# A * that meets a number, also where nothing else would notice.
+long_mapping=$mapping
+long_exporter=$exporter
+mapping=$documents/mapping.json
+sed '/"path": "workers",/,/"dask_workers"/d' "$top_srcdir/examples/json/mapping.json" >"$mapping"
+start star "$exporter_program" "$mapping" 127.0.0.1:0
+exporter=http://127.0.0.1:$port
+check star
+sed 's/"workers": {$/"workers": 3, "old": {/' "$tmp/dask" >"$dask"
+check star-number dask=value
+cp "$tmp/dask" "$dask"
+mapping=$long_mapping
+exporter=$long_exporter
+
 # The URL.
 for mode in slow drip 500 302 cut big empty; do
 	echo $mode >"$documents/mode"

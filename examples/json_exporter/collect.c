@@ -103,6 +103,8 @@ walk_all(struct walk *w, json_t *at, size_t step)
 	json_t *value;
 	size_t i;
 
+	if (!json_is_array(at) && !json_is_object(at))
+		return -1;
 	json_array_foreach (at, i, value) {
 		snprintf(number, sizeof(number), "%zu", i);
 		if (walk_one(w, value, step, number) != 0)
