@@ -149,8 +149,16 @@ if test "$SANITIZER" = no; then
 fi
 sed 's/"user-b"/"user-a"/' "$tmp/hub" >"$hub"
 check twins jupyterhub=value
-sed 's/"2026-03-20T07:01:00Z"/"yesterday"/' "$tmp/hub" >"$hub"
-check yesterday jupyterhub=value
+for wrong in yesterday 2026-13-20T07:01:00Z 2026-02-30T07:01:00Z 2026--1-20T07:01:00Z '2026-03- 2T07:01:00Z' 2026-03-20T99:01:00Z \
+	2026-03-20T07:60:00Z 2026-03-20T07:01:61Z 2026-03-20T07:01:05e1Z 2026-03-20T07:01:00+02:00junk 2026-03-20T07:01:00+-1:30 \
+	2026-03-20T07:01:00+02:60 2026-03-20T07:01:00+24 2026-03-20T07:01:00+020 2026-03-20T07:01:00=02 2026-03-20T07:01; do
+	sed "s/\"2026-03-20T07:01:00Z\"/\"$wrong\"/" "$tmp/hub" >"$hub"
+	check "$(echo "$wrong" | tr ' ' _)" jupyterhub=value
+done
+for right in 2026-03-20T09:01:00+0200 2026-03-20T05:01:00.5-02 2028-02-29T23:59:59.999-00:30; do
+	sed "s/\"2026-03-20T07:01:00Z\"/\"$right\"/" "$tmp/hub" >"$hub"
+	check "$right"
+done
 sed 's/"2026-03-20T07:01:00Z"/"2026-03-20T08:01:00.25+01:00"/; s/"user-c"/"\\u00fcser \\"c\\\\\\n"/' "$tmp/hub" >"$hub"
 check zone
 cp "$tmp/hub" "$hub"

@@ -9,8 +9,11 @@
  *
  * All of it runs in the thread that serves, so nothing here is locked.
  */
+#define _GNU_SOURCE /* strptime, timegm */
 #include "collect.h"
 
+#include <ctype.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,27 +31,54 @@ struct walk {
 
 static int walk(struct walk *w, json_t *at, size_t step);
 
-/* 0, or -1: the text is no time. Without a zone, as some write it, it is UTC. */
+/* In the picture, 0 is any digit, and a * at its end whatever follows. */
+static bool
+is_like(const char *text, const char *picture)
+{
+	for (; *picture != '\0' && *picture != '*'; text++, picture++)
+		if (*picture == '0' ? !isdigit((unsigned char)*text) : *text != *picture)
+			return false;
+	return *picture == '*' || *text == '\0';
+}
+
+/* "Z", "+02:00", "+0200" or "+02"; without a zone, as some write it, it is UTC. 0, or -1. */
+static int
+parse_zone(const char *text, int *seconds)
+{
+	int hours = 0, minutes = 0;
+
+	*seconds = 0;
+	if (*text == '\0' || strcmp(text, "Z") == 0)
+		return 0;
+	if (!is_like(text + 1, "00:00") && !is_like(text + 1, "0000") && !is_like(text + 1, "00"))
+		return -1;
+	sscanf(text + 1, text[3] == ':' ? "%2d:%2d" : "%2d%2d", &hours, &minutes);
+	*seconds = (*text == '-' ? -60 : 60) * (60 * hours + minutes);
+	return (*text == '+' || *text == '-') && hours < 24 && minutes < 60 ? 0 : -1;
+}
+
+/* 0, or -1: the text is no time. */
 static int
 parse_time(const char *text, double *v)
 {
 	struct tm tm = {0};
-	int end = 0, hours = 0, minutes = 0;
-	char sign[2] = "+";
-	double seconds;
+	const char *rest;
+	char *end;
+	double minute, seconds;
+	int day, zone;
 
-	if (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%lf%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday,
-		   &tm.tm_hour, &tm.tm_min, &seconds, &end) != 6 ||
-	    !(seconds >= 0 && seconds < 61))
+	/* The picture first, for strptime() takes blanks, too. */
+	if (!is_like(text, "0000-00-00T00:00:00*") ||
+	    (rest = strptime(text, "%Y-%m-%dT%H:%M:", &tm)) == NULL)
 		return -1;
-	text += end;
-	if (*text != '\0' && strcmp(text, "Z") != 0 &&
-	    sscanf(text, "%1[+-]%2d:%2d", sign, &hours, &minutes) != 3)
+	day = tm.tm_mday;
+	minute = (double)timegm(&tm);
+	seconds = strtod(rest, &end);
+	/* 30 February is another day by now. */
+	if (tm.tm_mday != day || end != rest + strspn(rest, "0123456789.") || !(seconds < 61) ||
+	    parse_zone(end, &zone) != 0)
 		return -1;
-	tm.tm_year -= 1900;
-	tm.tm_mon -= 1;
-	*v = (double)timegm(&tm) + seconds;
-	*v -= (*sign == '-' ? -60 : 60) * (hours * 60 + minutes);
+	*v = minute + seconds - zone;
 	return 0;
 }
 

@@ -15,7 +15,7 @@ enum trouble { NO_TROUBLE, FETCH_TROUBLE, PARSE_TROUBLE, VALUE_TROUBLE, TROUBLES
 
 enum value_kind {
 	NUMBER_VALUE, /* true and false are 1 and 0 */
-	TIME_VALUE,   /* a text such as 2026-03-01T08:15:00.5Z, as Unix time */
+	TIME_VALUE,   /* a text such as 2026-03-01T08:15:00.5Z or …+02:00, as Unix time */
 	LENGTH_VALUE, /* of an array or object */
 };
 
