@@ -149,6 +149,7 @@ if test "$SANITIZER" = no; then
 fi
 sed 's/"user-b"/"user-a"/' "$tmp/hub" >"$hub"
 check twins jupyterhub=value
+grep -q '^json_exporter: jupyterhub: .*a sample of these labels' "$tmp/exporter.log" || complain "why: $(cat "$tmp/exporter.log")"
 for wrong in yesterday 2026-13-20T07:01:00Z 2026-02-30T07:01:00Z 2026--1-20T07:01:00Z '2026-03- 2T07:01:00Z' 2026-03-20T99:01:00Z \
 	2026-03-20T07:60:00Z 2026-03-20T07:01:61Z 2026-03-20T07:01:05e1Z 2026-03-20T07:01:00+02:00junk 2026-03-20T07:01:00+-1:30 \
 	2026-03-20T07:01:00+02:60 2026-03-20T07:01:00+24 2026-03-20T07:01:00+020 2026-03-20T07:01:00=02 2026-03-20T07:01; do
@@ -196,7 +197,11 @@ refused 'colour' 's/"scale"/"colour"/'
 refused 'dask_workers: .*type' '/"dask_workers"/s/"type": "gauge", //'
 refused 'there is no "jauge"' 's/"gauge"/"jauge"/'
 refused 'ends in _total' 's/incoming_total/incoming/'
-refused 'twice' 's/incoming_total/outgoing_total/'
+refused 'in the page already' 's/incoming_total/outgoing_total/'
+refused 'in the page already' 's/"dask_workers"/"json_exporter_up"/'
+refused 'in the page already' 's/"dask_workers"/"process_open_fds"/'
+refused 'in the page already' 's/"dask_workers"/"json_exporter_errors"/' # a counter of OpenMetrics
+refused 'in the page already' 's/outgoing_total", "type": "counter"/incoming", "type": "gauge"/'
 refused 'twice' 's/"name": "jupyterhub"/"name": "dask"/'
 refused 'list of sources' 's/.*/{"sources": []}/; 2,$d'
 refused 'list of metrics' 's/"metrics": \[/"metrics": {}}]}/; 3,$d'
@@ -206,6 +211,8 @@ refused 'labels' 's/"labels": \["worker"\]/"labels": []/'
 refused 'labels' 's/"labels": \["worker"\]/"labels": ["worker", "more"]/'
 refused 'a file or a url' 's/"file"/"timeout": 1, "url": "x", "file"/'
 refused 'a timeout' 's/"file": "dask/"timeout": 0.0009, &/'
+refused 'a timeout' 's/"file": "dask/"timeout": 8.001, &/'
+refused 'add up to 12 seconds' 's/"file": "dask/"timeout": 8, "url": "/; s/"file": "jup/"url": "/'
 refused 'steps' 's/"path": "started"/"path": "a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.q"/'
 "$exporter_program" "$tmp/nowhere.json" >"$tmp/refused" 2>&1 && complain "a mapping that is not there"
 "$exporter_program" >"$tmp/refused" 2>&1 && complain "no mapping"

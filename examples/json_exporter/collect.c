@@ -27,6 +27,7 @@ struct walk {
 	const struct metric *metric;
 	const char *labels[2 * MAX_STEPS]; /* name, value, … of the * so far */
 	size_t label_count;
+	bool refused; /* by the library, which has told why */
 };
 
 static int walk(struct walk *w, json_t *at, size_t step);
@@ -102,8 +103,9 @@ emit(struct walk *w, const json_t *at)
 
 	if (value_of(at, w->metric->value, &v) != 0)
 		return -1;
-	return cprom_sink_sample(w->out, v * w->metric->scale,
-				 .labels = {w->labels, w->label_count});
+	w->refused = cprom_sink_sample(w->out, v * w->metric->scale,
+				       .labels = {w->labels, w->label_count}) != 0;
+	return w->refused ? -1 : 0;
 }
 
 /* Goes on into one of several members or elements, with a label. */
@@ -180,13 +182,19 @@ walk(struct walk *w, json_t *at, size_t step)
 }
 
 static int
-emit_metric(cprom_sink *out, const struct metric *m, json_t *document)
+emit_metric(cprom_sink *out, const struct metric *m, json_t *document, json_error_t *error)
 {
 	struct walk w = {.out = out, .metric = m};
 
-	if (cprom_sink_family(out, m->type, m->name, m->help, .unit = m->unit) != 0)
-		return -1;
-	return walk(&w, document, 0);
+	w.refused = cprom_sink_family(out, m->type, m->name, m->help, .unit = m->unit) != 0;
+	if (!w.refused && walk(&w, document, 0) == 0)
+		return 0;
+	if (w.refused)
+		snprintf(error->text, sizeof(error->text), "%s", cprom_error());
+	else
+		snprintf(error->text, sizeof(error->text), "%s: not what the mapping says",
+			 m->name);
+	return -1;
 }
 
 static enum trouble
@@ -196,11 +204,8 @@ emit_source(cprom_sink *out, const struct source *s, json_error_t *error)
 	json_t *document = fetch(s, &trouble, error);
 
 	for (size_t i = 0; i < s->metric_count && trouble == NO_TROUBLE; i++)
-		if (emit_metric(out, &s->metrics[i], document) != 0) {
+		if (emit_metric(out, &s->metrics[i], document, error) != 0)
 			trouble = VALUE_TROUBLE;
-			snprintf(error->text, sizeof(error->text), "%s: not what the mapping says",
-				 s->metrics[i].name);
-		}
 	json_decref(document);
 	return trouble;
 }
@@ -224,6 +229,65 @@ collect(cprom_sink *out, void *arg)
 	s->last = trouble;
 }
 
+/* What the exporter says of itself. */
+static void
+make_own(cprom_registry *registry, cprom_gauge **up, cprom_counter **errors)
+{
+	*up = cprom_gauge_new("json_exporter_up",
+			      "Whether the source's document was there and right.",
+			      .labels = CPROM_LABELS("source"), .registry = registry);
+	*errors = cprom_counter_new(
+		"json_exporter_errors_total", "Scrapes without the source's metrics.",
+		.labels = CPROM_LABELS("source", "reason"), .registry = registry);
+}
+
+/* Of its labels the names alone are known yet. */
+static void
+judge_metric(cprom_sink *out, const struct metric *m)
+{
+	const char *labels[2 * MAX_STEPS];
+	size_t n = 0;
+
+	for (size_t i = 0; i < m->step_count; i++)
+		if (m->steps[i].name == NULL) {
+			labels[n++] = m->steps[i].label;
+			labels[n++] = "some";
+		}
+	if (cprom_sink_family(out, m->type, m->name, m->help, .unit = m->unit) != 0 ||
+	    cprom_sink_sample(out, 0, .labels = {labels, n}) != 0)
+		die("%s", cprom_error());
+}
+
+static void
+judge(cprom_sink *out, void *arg)
+{
+	const struct mapping *mapping = arg;
+
+	for (size_t i = 0; i < mapping->source_count; i++)
+		for (size_t j = 0; j < mapping->sources[i].metric_count; j++)
+			judge_metric(out, &mapping->sources[i].metrics[j]);
+}
+
+/* In a page that has all that the one that is served will have, and in the format of most rules. */
+void
+collect_check(struct mapping *mapping)
+{
+	cprom_registry *scratch = cprom_registry_new(.self_metrics = 1);
+	cprom_counter *errors;
+	cprom_gauge *up;
+	char *page;
+
+	if (scratch == NULL || cprom_process_enable(scratch) != 0 ||
+	    cprom_collector_new(judge, mapping, .registry = scratch) == NULL)
+		die("%s", cprom_error());
+	make_own(scratch, &up, &errors);
+	page = cprom_render(scratch, "application/openmetrics-text; version=1.0.0", NULL);
+	if (page == NULL)
+		die("%s", cprom_error());
+	free(page);
+	cprom_registry_free(scratch);
+}
+
 void
 collect_register(struct mapping *mapping)
 {
@@ -236,12 +300,7 @@ collect_register(struct mapping *mapping)
 	for (size_t i = 0; i < mapping->source_count; i++)
 		if (cprom_collector_new(collect, &mapping->sources[i]) == NULL)
 			die("%s", cprom_error());
-	up = cprom_gauge_new("json_exporter_up",
-			     "Whether the source's document was there and right.",
-			     .labels = CPROM_LABELS("source"));
-	errors = cprom_counter_new("json_exporter_errors_total",
-				   "Scrapes without the source's metrics.",
-				   .labels = CPROM_LABELS("source", "reason"));
+	make_own(NULL, &up, &errors);
 	for (size_t i = 0; i < mapping->source_count; i++) {
 		struct source *s = &mapping->sources[i];
 

@@ -38,7 +38,7 @@ transfer(CURL *curl, const struct source *s, struct text *t, char *why, size_t s
 
 	curl_easy_setopt(curl, CURLOPT_URL, s->url);
 	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)(s->timeout * 1000));
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, s->timeout_ms);
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, append);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, t);

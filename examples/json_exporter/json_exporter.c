@@ -27,7 +27,9 @@
  *	}]}
  *
  * A source that is not there, late, or not what the mapping says, has no metrics in that page, 0 in
- * json_exporter_up, and 1 more in json_exporter_errors_total. All others are there as always.
+ * json_exporter_up, and 1 more in json_exporter_errors_total. All others are there as always: the
+ * timeouts of all URLs together leave a scrape in time. Sources are fetched one after the other, in
+ * the one thread, so scrapes that come meanwhile wait for their turn.
  */
 #include <libgen.h>
 #include <poll.h>
@@ -90,6 +92,7 @@ main(int argc, char **argv)
 	if (argc < 2 || argc > 3)
 		die("usage: json_exporter MAPPING [address] | json_exporter --dashboard MAPPING");
 	mapping_load(&mapping, argv[1 + dashboard]);
+	collect_check(&mapping);
 	if (dashboard)
 		return dashboard_write(&mapping) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 	/* Files are named from where the mapping is. */

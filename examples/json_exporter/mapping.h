@@ -39,7 +39,7 @@ struct source {
 	const char *name;
 	const char *file, *url; /* one of them */
 	const char *token_env;  /* the variable with the URL's token; NULL: it needs none */
-	double timeout;         /* of the URL, in seconds */
+	long timeout_ms;        /* of the URL */
 	size_t metric_count;
 	struct metric *metrics;
 	/* The collector's. */
