@@ -31,6 +31,7 @@
  * timeouts of all URLs together leave a scrape in time. Sources are fetched one after the other, in
  * the one thread, so scrapes that come meanwhile wait for their turn.
  */
+#include <errno.h>
 #include <libgen.h>
 #include <poll.h>
 #include <signal.h>
@@ -58,8 +59,13 @@ serve(cprom_server *server, const sigset_t *stop)
 	struct pollfd ready[] = {{cprom_server_fd(server), POLLIN, 0},
 				 {signalfd(-1, stop, SFD_CLOEXEC), POLLIN, 0}};
 
-	while (poll(ready, 2, -1) > 0 && ready[1].revents == 0)
+	if (ready[1].fd == -1)
+		die("signalfd: %s", strerror(errno));
+	while (ready[1].revents == 0) {
+		if (poll(ready, 2, -1) == -1 && errno != EINTR)
+			die("poll: %s", strerror(errno));
 		cprom_server_step(server, 0);
+	}
 	close(ready[1].fd);
 }
 
