@@ -49,12 +49,23 @@ mapping=$tmp/mapping.json
 sed -e "s|\"file\": \"dask-identity|\"file\": \"$documents/dask-identity|" \
 	-e "s|\"file\": \"\(jupyterhub-users.json\)\"|\"url\": \"$sources/\1\", \"token_env\": \"HUB_TOKEN\", \"timeout\": 1|" \
 	"$top_srcdir/examples/json/mapping.json" >"$mapping"
-HUB_TOKEN=s3cret start exporter "$exporter_program" "$mapping" 127.0.0.1:0
+# No proxy stands between the exporter and its own machine.
+HUB_TOKEN=s3cret start exporter env http_proxy=http://127.0.0.1:1 no_proxy= "$exporter_program" "$mapping" 127.0.0.1:0
 exporter_pid=$pid
 exporter=http://127.0.0.1:$port
 check both
 "$exporter_program" "$mapping" 127.0.0.1:0 >"$tmp/refused" 2>&1 && complain "it starts without its token"
 grep -q HUB_TOKEN "$tmp/refused" || complain "what is missing: $(cat "$tmp/refused")"
+for token in '' 's3cret
+X-More: 1'; do
+	HUB_TOKEN=$token timeout 5 "$exporter_program" "$mapping" 127.0.0.1:0 >"$tmp/refused" 2>&1
+	grep -q '^json_exporter: jupyterhub: the token' "$tmp/refused" || complain "the token \"$token\": $(cat "$tmp/refused")"
+done
+for url in http://hub.example/ HTTP://hub.example/ hub.example/ http://127.0.0.1.example/ http://127.0.0.1@hub.example/; do
+	sed "s|$sources/|$url|" "$mapping" >"$tmp/plain.json"
+	HUB_TOKEN=s3cret timeout 5 "$exporter_program" "$tmp/plain.json" 127.0.0.1:0 >"$tmp/refused" 2>&1
+	grep -q '^json_exporter: jupyterhub: a token .* https://' "$tmp/refused" || complain "a token in the clear to $url: $(cat "$tmp/refused")"
+done
 
 "$exporter_program" --dashboard "$mapping" >"$tmp/dashboard.json" || complain "--dashboard"
 "$PYTHON3" "$top_srcdir/tests/json_expected.py" dashboard "$mapping" "$tmp/dashboard.json" >"$tmp/expressions" ||

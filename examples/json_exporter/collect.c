@@ -288,6 +288,18 @@ collect_check(struct mapping *mapping)
 	cprom_registry_free(scratch);
 }
 
+/* A secret is nothing for a file that others read, nor for a command line. */
+static void
+read_token(struct source *s)
+{
+	const char *why;
+
+	if (s->token_env != NULL && (s->token = getenv(s->token_env)) == NULL)
+		die("%s: %s is not in the environment", s->name, s->token_env);
+	if (s->url != NULL && (why = fetch_url_refusal(s)) != NULL)
+		die("%s: %s", s->name, why);
+}
+
 void
 collect_register(struct mapping *mapping)
 {
@@ -304,9 +316,7 @@ collect_register(struct mapping *mapping)
 	for (size_t i = 0; i < mapping->source_count; i++) {
 		struct source *s = &mapping->sources[i];
 
-		/* A secret is nothing for a file that others read, nor for a command line. */
-		if (s->token_env != NULL && (s->token = getenv(s->token_env)) == NULL)
-			die("%s: %s is not in the environment", s->name, s->token_env);
+		read_token(s);
 		s->up = cprom_labels(up, s->name);
 		for (int j = FETCH_TROUBLE; j < TROUBLES; j++)
 			s->errors[j] = cprom_labels(errors, s->name, reasons[j]);
