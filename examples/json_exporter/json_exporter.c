@@ -6,25 +6,8 @@
  *	json_exporter MAPPING [address]          # 127.0.0.1:8000 unless told otherwise
  *	json_exporter --dashboard MAPPING        # a Grafana dashboard of these metrics
  *
- * The mapping (../json/mapping.json is one) lists sources, and what becomes of each:
- *
- *	{"sources": [{
- *	  "name": "dask",
- *	  "url": "http://127.0.0.1:8787/json/identity.json",   or "file": beside the mapping
- *	  "token_env": "DASK_TOKEN",       optional: the variable that has the URL's bearer token
- *	  "timeout": 2,                    optional: of the URL, in seconds
- *	  "metrics": [{
- *	    "path": "workers.*.metrics.cpu",   a step per point; * is each member or element,
- *	    "labels": ["worker"],              with its name or number in this label;
- *	                                       "user=name": with what its member called name says
- *	    "name": "dask_worker_cpu_ratio",
- *	    "type": "gauge",                   or "counter"
- *	    "help": "Processors in use.",
- *	    "unit": "ratio",                   optional
- *	    "scale": 0.01,                     optional
- *	    "value": "number"                  optional: or "time" (of a text), "length" (of what
- *	  }]                                   the path leads to)
- *	}]}
+ * The mapping lists sources, and what becomes of each. README.md says how; ../json/mapping.json is
+ * one.
  *
  * A source that is not there, late, or not what the mapping says, has no metrics in that page, 0 in
  * json_exporter_up, and 1 more in json_exporter_errors_total. All others are there as always: the

@@ -23,4 +23,5 @@ examples_json_exporter_json_exporter_LDADD = libcprom.la $(JANSSON_LIBS) $(LIBCU
 EXTRA_DIST += \
 	examples/json/dask-identity.json \
 	examples/json/jupyterhub-users.json \
-	examples/json/mapping.json
+	examples/json/mapping.json \
+	examples/json_exporter/README.md
