@@ -9,6 +9,9 @@ noinst_PROGRAMS += examples/microhttpd
 endif
 examples_microhttpd_LDADD = libcprom.la $(MICROHTTPD_LIBS)
 
+# For those that ask other servers.
+examples_http = examples/http.c examples/http.h
+
 EXTRA_DIST += examples/prometheus.yml
 
 # All around the tree counter: the workshop of its README.

@@ -49,13 +49,13 @@ grafana=http://127.0.0.1:$port
 # ---- reports ----
 
 runs=0
-# report OPTION…: what it says on either side is in $tmp/out.N and $tmp/err.N; its status.
+# report OPTION…: what it says on either side is in $tmp/out.N and $tmp/err.N; its status. No proxy stands before this machine.
 report()
 {
 	runs=$((runs + 1))
 	out=$tmp/out.$runs
 	err=$tmp/err.$runs
-	timeout 20 "$programs/hub_usage_report" "$@" >"$out" 2>"$err"
+	http_proxy=http://127.0.0.1:1 no_proxy='' timeout 20 "$programs/hub_usage_report" "$@" >"$out" 2>"$err"
 }
 
 # refuse WORDS OPTION…: it fails, says so in one line, and nothing else.
@@ -189,7 +189,12 @@ refuse 'more than one series of [a-z-]*: .*by (namespace)' -q jupyterhub_active_
 refuse 'more than one series of (no namespace)' -q 'count by (period) (jupyterhub_active_users)' "$grafana"
 refuse 'no result in this time' "$grafana/nothing"
 refuse 'no answer: .*timed out' --timeout=1 "$grafana/slow"
-refuse 'no answer: .*connect' http://127.0.0.1:1
+for local in 127.0.0.1 127.1 localhost '[::1]'; do
+	refuse 'no answer: .*connect' "http://$local:1"
+done
+for plain in http://grafana.example HTTP://grafana.example grafana.example http://127.0.0.1.example http://127.0.0.1@grafana.example; do
+	refuse 'a token is not sent by http://' "$plain"
+done
 refuse 'no answer: .*[Pp]rotocol' file:///etc/hostname
 refuse "redirects to http://localhost:${grafana##*:}/elsewhere, and the token" "$grafana/redirect"
 grep elsewhere "$tmp/asked" && complain "the redirect is followed"

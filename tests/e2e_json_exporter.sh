@@ -49,12 +49,23 @@ mapping=$tmp/mapping.json
 sed -e "s|\"file\": \"dask-identity|\"file\": \"$documents/dask-identity|" \
 	-e "s|\"file\": \"\(jupyterhub-users.json\)\"|\"url\": \"$sources/\1\", \"token_env\": \"HUB_TOKEN\", \"timeout\": 1|" \
 	"$top_srcdir/examples/json/mapping.json" >"$mapping"
-HUB_TOKEN=s3cret start exporter "$exporter_program" "$mapping" 127.0.0.1:0
+# No proxy stands between the exporter and its own machine.
+HUB_TOKEN=s3cret start exporter env http_proxy=http://127.0.0.1:1 no_proxy= "$exporter_program" "$mapping" 127.0.0.1:0
 exporter_pid=$pid
 exporter=http://127.0.0.1:$port
 check both
 "$exporter_program" "$mapping" 127.0.0.1:0 >"$tmp/refused" 2>&1 && complain "it starts without its token"
 grep -q HUB_TOKEN "$tmp/refused" || complain "what is missing: $(cat "$tmp/refused")"
+for token in '' 's3cret
+X-More: 1'; do
+	HUB_TOKEN=$token timeout 5 "$exporter_program" "$mapping" 127.0.0.1:0 >"$tmp/refused" 2>&1
+	grep -q '^json_exporter: jupyterhub: the token' "$tmp/refused" || complain "the token \"$token\": $(cat "$tmp/refused")"
+done
+for url in http://hub.example/ HTTP://hub.example/ hub.example/ http://127.0.0.1.example/ http://127.0.0.1@hub.example/; do
+	sed "s|$sources/|$url|" "$mapping" >"$tmp/plain.json"
+	HUB_TOKEN=s3cret timeout 5 "$exporter_program" "$tmp/plain.json" 127.0.0.1:0 >"$tmp/refused" 2>&1
+	grep -q '^json_exporter: jupyterhub: a token .* https://' "$tmp/refused" || complain "a token in the clear to $url: $(cat "$tmp/refused")"
+done
 
 "$exporter_program" --dashboard "$mapping" >"$tmp/dashboard.json" || complain "--dashboard"
 "$PYTHON3" "$top_srcdir/tests/json_expected.py" dashboard "$mapping" "$tmp/dashboard.json" >"$tmp/expressions" ||
@@ -120,6 +131,20 @@ check null
 cp "$tmp/dask" "$dask"
 check again
 
+# A * that meets a number, also where nothing else would notice.
+long_mapping=$mapping
+long_exporter=$exporter
+mapping=$documents/mapping.json
+sed '/"path": "workers",/,/"dask_workers"/d' "$top_srcdir/examples/json/mapping.json" >"$mapping"
+start star "$exporter_program" "$mapping" 127.0.0.1:0
+exporter=http://127.0.0.1:$port
+check star
+sed 's/"workers": {$/"workers": 3, "old": {/' "$tmp/dask" >"$dask"
+check star-number dask=value
+cp "$tmp/dask" "$dask"
+mapping=$long_mapping
+exporter=$long_exporter
+
 # The URL.
 for mode in slow drip 500 302 cut big empty; do
 	echo $mode >"$documents/mode"
@@ -135,8 +160,17 @@ if test "$SANITIZER" = no; then
 fi
 sed 's/"user-b"/"user-a"/' "$tmp/hub" >"$hub"
 check twins jupyterhub=value
-sed 's/"2026-03-20T07:01:00Z"/"yesterday"/' "$tmp/hub" >"$hub"
-check yesterday jupyterhub=value
+grep -q '^json_exporter: jupyterhub: .*a sample of these labels' "$tmp/exporter.log" || complain "why: $(cat "$tmp/exporter.log")"
+for wrong in yesterday 2026-13-20T07:01:00Z 2026-02-30T07:01:00Z 2026--1-20T07:01:00Z '2026-03- 2T07:01:00Z' 2026-03-20T99:01:00Z \
+	2026-03-20T07:60:00Z 2026-03-20T07:01:61Z 2026-03-20T07:01:05e1Z 2026-03-20T07:01:00+02:00junk 2026-03-20T07:01:00+-1:30 \
+	2026-03-20T07:01:00+02:60 2026-03-20T07:01:00+24 2026-03-20T07:01:00+020 2026-03-20T07:01:00=02 2026-03-20T07:01; do
+	sed "s/\"2026-03-20T07:01:00Z\"/\"$wrong\"/" "$tmp/hub" >"$hub"
+	check "$(echo "$wrong" | tr ' ' _)" jupyterhub=value
+done
+for right in 2026-03-20T09:01:00+0200 2026-03-20T05:01:00.5-02 2028-02-29T23:59:59.999-00:30; do
+	sed "s/\"2026-03-20T07:01:00Z\"/\"$right\"/" "$tmp/hub" >"$hub"
+	check "$right"
+done
 sed 's/"2026-03-20T07:01:00Z"/"2026-03-20T08:01:00.25+01:00"/; s/"user-c"/"\\u00fcser \\"c\\\\\\n"/' "$tmp/hub" >"$hub"
 check zone
 cp "$tmp/hub" "$hub"
@@ -174,7 +208,11 @@ refused 'colour' 's/"scale"/"colour"/'
 refused 'dask_workers: .*type' '/"dask_workers"/s/"type": "gauge", //'
 refused 'there is no "jauge"' 's/"gauge"/"jauge"/'
 refused 'ends in _total' 's/incoming_total/incoming/'
-refused 'twice' 's/incoming_total/outgoing_total/'
+refused 'in the page already' 's/incoming_total/outgoing_total/'
+refused 'in the page already' 's/"dask_workers"/"json_exporter_up"/'
+refused 'in the page already' 's/"dask_workers"/"process_open_fds"/'
+refused 'in the page already' 's/"dask_workers"/"json_exporter_errors"/' # a counter of OpenMetrics
+refused 'in the page already' 's/outgoing_total", "type": "counter"/incoming", "type": "gauge"/'
 refused 'twice' 's/"name": "jupyterhub"/"name": "dask"/'
 refused 'list of sources' 's/.*/{"sources": []}/; 2,$d'
 refused 'list of metrics' 's/"metrics": \[/"metrics": {}}]}/; 3,$d'
@@ -184,6 +222,8 @@ refused 'labels' 's/"labels": \["worker"\]/"labels": []/'
 refused 'labels' 's/"labels": \["worker"\]/"labels": ["worker", "more"]/'
 refused 'a file or a url' 's/"file"/"timeout": 1, "url": "x", "file"/'
 refused 'a timeout' 's/"file": "dask/"timeout": 0.0009, &/'
+refused 'a timeout' 's/"file": "dask/"timeout": 8.001, &/'
+refused 'add up to 12 seconds' 's/"file": "dask/"timeout": 8, "url": "/; s/"file": "jup/"url": "/'
 refused 'steps' 's/"path": "started"/"path": "a.b.c.d.e.f.g.h.i.j.k.l.m.n.o.p.q"/'
 "$exporter_program" "$tmp/nowhere.json" >"$tmp/refused" 2>&1 && complain "a mapping that is not there"
 "$exporter_program" >"$tmp/refused" 2>&1 && complain "no mapping"

@@ -38,6 +38,7 @@ def number_of(value, kind):
         return len(value)
     if kind == "time":
         text = re.sub(r"Z$", "+00:00", value)
+        text = re.sub(r"([+-]\d\d)(?::?(\d\d))?$", lambda m: m[1] + ":" + (m[2] or "00"), text)
         text = re.sub(r"\.(\d+)", lambda m: "." + (m[1] + "000000")[:6], text)
         time = datetime.datetime.fromisoformat(text)
         return (time if time.tzinfo else time.replace(tzinfo=datetime.timezone.utc)).timestamp()

@@ -5,8 +5,8 @@
 #ifndef GRAFANA_H
 #define GRAFANA_H
 
+#include "../http.h"
 #include "frame.h"
-#include "http.h"
 
 #include <time.h>
 

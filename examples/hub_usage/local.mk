@@ -29,8 +29,7 @@ examples_hub_usage_hub_usage_report_SOURCES = \
 	examples/hub_usage/frame.h \
 	examples/hub_usage/grafana.c \
 	examples/hub_usage/grafana.h \
-	examples/hub_usage/http.c \
-	examples/hub_usage/http.h \
+	$(examples_http) \
 	examples/hub_usage/report.c \
 	examples/hub_usage/table.c \
 	examples/hub_usage/text.c \

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define MOST_BYTES ((size_t)64 << 20) /* of an answer */
 #define MOST_MONTHS 120
 #define MOST_SECONDS 3600
 #define USERS_TITLE "Unique users in the last 24 hours"
@@ -306,8 +307,8 @@ main(int argc, char **argv)
 
 	read_options(&o, argc, argv);
 	g.url = o.grafana;
-	if (!http_open(&g.http, token_of_environment(), o.timeout))
-		die("no memory");
+	if (!http_open(&g.http, token_of_environment(), 1000 * o.timeout, MOST_BYTES))
+		die("%s", g.http.reason);
 	if (!grafana_sources(&g, &list))
 		die("Grafana: %s", g.reason);
 	f = frame_of_days(o.query.start / DAY, o.query.end / DAY);

@@ -9,8 +9,11 @@
  *
  * All of it runs in the thread that serves, so nothing here is locked.
  */
+#define _GNU_SOURCE /* strptime, timegm */
 #include "collect.h"
 
+#include <ctype.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,31 +27,59 @@ struct walk {
 	const struct metric *metric;
 	const char *labels[2 * MAX_STEPS]; /* name, value, … of the * so far */
 	size_t label_count;
+	bool refused; /* by the library, which has told why */
 };
 
 static int walk(struct walk *w, json_t *at, size_t step);
 
-/* 0, or -1: the text is no time. Without a zone, as some write it, it is UTC. */
+/* In the picture, 0 is any digit, and a * at its end whatever follows. */
+static bool
+is_like(const char *text, const char *picture)
+{
+	for (; *picture != '\0' && *picture != '*'; text++, picture++)
+		if (*picture == '0' ? !isdigit((unsigned char)*text) : *text != *picture)
+			return false;
+	return *picture == '*' || *text == '\0';
+}
+
+/* "Z", "+02:00", "+0200" or "+02"; without a zone, as some write it, it is UTC. 0, or -1. */
+static int
+parse_zone(const char *text, int *seconds)
+{
+	int hours = 0, minutes = 0;
+
+	*seconds = 0;
+	if (*text == '\0' || strcmp(text, "Z") == 0)
+		return 0;
+	if (!is_like(text + 1, "00:00") && !is_like(text + 1, "0000") && !is_like(text + 1, "00"))
+		return -1;
+	sscanf(text + 1, text[3] == ':' ? "%2d:%2d" : "%2d%2d", &hours, &minutes);
+	*seconds = (*text == '-' ? -60 : 60) * (60 * hours + minutes);
+	return (*text == '+' || *text == '-') && hours < 24 && minutes < 60 ? 0 : -1;
+}
+
+/* 0, or -1: the text is no time. */
 static int
 parse_time(const char *text, double *v)
 {
 	struct tm tm = {0};
-	int end = 0, hours = 0, minutes = 0;
-	char sign[2] = "+";
-	double seconds;
+	const char *rest;
+	char *end;
+	double minute, seconds;
+	int day, zone;
 
-	if (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%lf%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday,
-		   &tm.tm_hour, &tm.tm_min, &seconds, &end) != 6 ||
-	    !(seconds >= 0 && seconds < 61))
+	/* The picture first, for strptime() takes blanks, too. */
+	if (!is_like(text, "0000-00-00T00:00:00*") ||
+	    (rest = strptime(text, "%Y-%m-%dT%H:%M:", &tm)) == NULL)
 		return -1;
-	text += end;
-	if (*text != '\0' && strcmp(text, "Z") != 0 &&
-	    sscanf(text, "%1[+-]%2d:%2d", sign, &hours, &minutes) != 3)
+	day = tm.tm_mday;
+	minute = (double)timegm(&tm);
+	seconds = strtod(rest, &end);
+	/* 30 February is another day by now. */
+	if (tm.tm_mday != day || end != rest + strspn(rest, "0123456789.") || !(seconds < 61) ||
+	    parse_zone(end, &zone) != 0)
 		return -1;
-	tm.tm_year -= 1900;
-	tm.tm_mon -= 1;
-	*v = (double)timegm(&tm) + seconds;
-	*v -= (*sign == '-' ? -60 : 60) * (hours * 60 + minutes);
+	*v = minute + seconds - zone;
 	return 0;
 }
 
@@ -72,8 +103,9 @@ emit(struct walk *w, const json_t *at)
 
 	if (value_of(at, w->metric->value, &v) != 0)
 		return -1;
-	return cprom_sink_sample(w->out, v * w->metric->scale,
-				 .labels = {w->labels, w->label_count});
+	w->refused = cprom_sink_sample(w->out, v * w->metric->scale,
+				       .labels = {w->labels, w->label_count}) != 0;
+	return w->refused ? -1 : 0;
 }
 
 /* Goes on into one of several members or elements, with a label. */
@@ -103,6 +135,8 @@ walk_all(struct walk *w, json_t *at, size_t step)
 	json_t *value;
 	size_t i;
 
+	if (!json_is_array(at) && !json_is_object(at))
+		return -1;
 	json_array_foreach (at, i, value) {
 		snprintf(number, sizeof(number), "%zu", i);
 		if (walk_one(w, value, step, number) != 0)
@@ -148,13 +182,19 @@ walk(struct walk *w, json_t *at, size_t step)
 }
 
 static int
-emit_metric(cprom_sink *out, const struct metric *m, json_t *document)
+emit_metric(cprom_sink *out, const struct metric *m, json_t *document, json_error_t *error)
 {
 	struct walk w = {.out = out, .metric = m};
 
-	if (cprom_sink_family(out, m->type, m->name, m->help, .unit = m->unit) != 0)
-		return -1;
-	return walk(&w, document, 0);
+	w.refused = cprom_sink_family(out, m->type, m->name, m->help, .unit = m->unit) != 0;
+	if (!w.refused && walk(&w, document, 0) == 0)
+		return 0;
+	if (w.refused)
+		snprintf(error->text, sizeof(error->text), "%s", cprom_error());
+	else
+		snprintf(error->text, sizeof(error->text), "%s: not what the mapping says",
+			 m->name);
+	return -1;
 }
 
 static enum trouble
@@ -164,11 +204,8 @@ emit_source(cprom_sink *out, const struct source *s, json_error_t *error)
 	json_t *document = fetch(s, &trouble, error);
 
 	for (size_t i = 0; i < s->metric_count && trouble == NO_TROUBLE; i++)
-		if (emit_metric(out, &s->metrics[i], document) != 0) {
+		if (emit_metric(out, &s->metrics[i], document, error) != 0)
 			trouble = VALUE_TROUBLE;
-			snprintf(error->text, sizeof(error->text), "%s: not what the mapping says",
-				 s->metrics[i].name);
-		}
 	json_decref(document);
 	return trouble;
 }
@@ -192,6 +229,77 @@ collect(cprom_sink *out, void *arg)
 	s->last = trouble;
 }
 
+/* What the exporter says of itself. */
+static void
+make_own(cprom_registry *registry, cprom_gauge **up, cprom_counter **errors)
+{
+	*up = cprom_gauge_new("json_exporter_up",
+			      "Whether the source's document was there and right.",
+			      .labels = CPROM_LABELS("source"), .registry = registry);
+	*errors = cprom_counter_new(
+		"json_exporter_errors_total", "Scrapes without the source's metrics.",
+		.labels = CPROM_LABELS("source", "reason"), .registry = registry);
+}
+
+/* Of its labels the names alone are known yet. */
+static void
+judge_metric(cprom_sink *out, const struct metric *m)
+{
+	const char *labels[2 * MAX_STEPS];
+	size_t n = 0;
+
+	for (size_t i = 0; i < m->step_count; i++)
+		if (m->steps[i].name == NULL) {
+			labels[n++] = m->steps[i].label;
+			labels[n++] = "some";
+		}
+	if (cprom_sink_family(out, m->type, m->name, m->help, .unit = m->unit) != 0 ||
+	    cprom_sink_sample(out, 0, .labels = {labels, n}) != 0)
+		die("%s", cprom_error());
+}
+
+static void
+judge(cprom_sink *out, void *arg)
+{
+	const struct mapping *mapping = arg;
+
+	for (size_t i = 0; i < mapping->source_count; i++)
+		for (size_t j = 0; j < mapping->sources[i].metric_count; j++)
+			judge_metric(out, &mapping->sources[i].metrics[j]);
+}
+
+/* In a page that has all that the one that is served will have, and in the format of most rules. */
+void
+collect_check(struct mapping *mapping)
+{
+	cprom_registry *scratch = cprom_registry_new(.self_metrics = 1);
+	cprom_counter *errors;
+	cprom_gauge *up;
+	char *page;
+
+	if (scratch == NULL || cprom_process_enable(scratch) != 0 ||
+	    cprom_collector_new(judge, mapping, .registry = scratch) == NULL)
+		die("%s", cprom_error());
+	make_own(scratch, &up, &errors);
+	page = cprom_render(scratch, "application/openmetrics-text; version=1.0.0", NULL);
+	if (page == NULL)
+		die("%s", cprom_error());
+	free(page);
+	cprom_registry_free(scratch);
+}
+
+/* A secret is nothing for a file that others read, nor for a command line. */
+static void
+read_token(struct source *s)
+{
+	const char *why;
+
+	if (s->token_env != NULL && (s->token = getenv(s->token_env)) == NULL)
+		die("%s: %s is not in the environment", s->name, s->token_env);
+	if (s->url != NULL && (why = fetch_url_refusal(s)) != NULL)
+		die("%s: %s", s->name, why);
+}
+
 void
 collect_register(struct mapping *mapping)
 {
@@ -204,18 +312,11 @@ collect_register(struct mapping *mapping)
 	for (size_t i = 0; i < mapping->source_count; i++)
 		if (cprom_collector_new(collect, &mapping->sources[i]) == NULL)
 			die("%s", cprom_error());
-	up = cprom_gauge_new("json_exporter_up",
-			     "Whether the source's document was there and right.",
-			     .labels = CPROM_LABELS("source"));
-	errors = cprom_counter_new("json_exporter_errors_total",
-				   "Scrapes without the source's metrics.",
-				   .labels = CPROM_LABELS("source", "reason"));
+	make_own(NULL, &up, &errors);
 	for (size_t i = 0; i < mapping->source_count; i++) {
 		struct source *s = &mapping->sources[i];
 
-		/* A secret is nothing for a file that others read, nor for a command line. */
-		if (s->token_env != NULL && (s->token = getenv(s->token_env)) == NULL)
-			die("%s: %s is not in the environment", s->name, s->token_env);
+		read_token(s);
 		s->up = cprom_labels(up, s->name);
 		for (int j = FETCH_TROUBLE; j < TROUBLES; j++)
 			s->errors[j] = cprom_labels(errors, s->name, reasons[j]);

@@ -7,6 +7,9 @@
 
 #include "mapping.h"
 
+/* Has the library judge the metrics, or ends the program with what it says against one. */
+void collect_check(struct mapping *mapping);
+
 /* Registers the collectors of all sources, and what the exporter says of itself. */
 void collect_register(struct mapping *mapping);
 

@@ -7,13 +7,16 @@
 
 #include "mapping.h"
 
-#define MAX_DOCUMENT ((size_t)16 << 20)    /* bytes that a URL may send */
 #define JSON_FLAGS JSON_DECODE_INT_AS_REAL /* metrics are doubles; and no integer is too big */
 
 /* The document, owned by the caller; or NULL, *trouble, and a sentence in error->text. */
 json_t *fetch(const struct source *s, enum trouble *trouble, json_error_t *error);
 
-/* The part that needs libcurl: fetch_url.c, or fetch_no_url.c where there is none. */
+/*
+ * The part that needs libcurl: fetch_url.c, or fetch_no_url.c where there is none. The refusal is
+ * why its URL, with its token, would never be fetched; NULL: it may be.
+ */
 json_t *fetch_url(const struct source *s, enum trouble *trouble, json_error_t *error);
+const char *fetch_url_refusal(const struct source *s);
 
 #endif

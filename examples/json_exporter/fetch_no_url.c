@@ -13,3 +13,10 @@ fetch_url(const struct source *s, enum trouble *trouble, json_error_t *error)
 	snprintf(error->text, sizeof(error->text), "no libcurl to fetch %s with", s->url);
 	return NULL;
 }
+
+const char *
+fetch_url_refusal(const struct source *s)
+{
+	(void)s;
+	return NULL; /* files are served all the same */
+}

@@ -6,29 +6,15 @@
  *	json_exporter MAPPING [address]          # 127.0.0.1:8000 unless told otherwise
  *	json_exporter --dashboard MAPPING        # a Grafana dashboard of these metrics
  *
- * The mapping (../json/mapping.json is one) lists sources, and what becomes of each:
- *
- *	{"sources": [{
- *	  "name": "dask",
- *	  "url": "http://127.0.0.1:8787/json/identity.json",   or "file": beside the mapping
- *	  "token_env": "DASK_TOKEN",       optional: the variable that has the URL's bearer token
- *	  "timeout": 2,                    optional: of the URL, in seconds
- *	  "metrics": [{
- *	    "path": "workers.*.metrics.cpu",   a step per point; * is each member or element,
- *	    "labels": ["worker"],              with its name or number in this label;
- *	                                       "user=name": with what its member called name says
- *	    "name": "dask_worker_cpu_ratio",
- *	    "type": "gauge",                   or "counter"
- *	    "help": "Processors in use.",
- *	    "unit": "ratio",                   optional
- *	    "scale": 0.01,                     optional
- *	    "value": "number"                  optional: or "time" (of a text), "length" (of what
- *	  }]                                   the path leads to)
- *	}]}
+ * The mapping lists sources, and what becomes of each. README.md says how; ../json/mapping.json is
+ * one.
  *
  * A source that is not there, late, or not what the mapping says, has no metrics in that page, 0 in
- * json_exporter_up, and 1 more in json_exporter_errors_total. All others are there as always.
+ * json_exporter_up, and 1 more in json_exporter_errors_total. All others are there as always: the
+ * timeouts of all URLs together leave a scrape in time. Sources are fetched one after the other, in
+ * the one thread, so scrapes that come meanwhile wait for their turn.
  */
+#include <errno.h>
 #include <libgen.h>
 #include <poll.h>
 #include <signal.h>
@@ -56,8 +42,13 @@ serve(cprom_server *server, const sigset_t *stop)
 	struct pollfd ready[] = {{cprom_server_fd(server), POLLIN, 0},
 				 {signalfd(-1, stop, SFD_CLOEXEC), POLLIN, 0}};
 
-	while (poll(ready, 2, -1) > 0 && ready[1].revents == 0)
+	if (ready[1].fd == -1)
+		die("signalfd: %s", strerror(errno));
+	while (ready[1].revents == 0) {
+		if (poll(ready, 2, -1) == -1 && errno != EINTR)
+			die("poll: %s", strerror(errno));
 		cprom_server_step(server, 0);
+	}
 	close(ready[1].fd);
 }
 
@@ -90,6 +81,7 @@ main(int argc, char **argv)
 	if (argc < 2 || argc > 3)
 		die("usage: json_exporter MAPPING [address] | json_exporter --dashboard MAPPING");
 	mapping_load(&mapping, argv[1 + dashboard]);
+	collect_check(&mapping);
 	if (dashboard)
 		return dashboard_write(&mapping) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 	/* Files are named from where the mapping is. */

@@ -14,7 +14,7 @@ examples_json_exporter_json_exporter_SOURCES = \
 	examples/json_exporter/mapping.c \
 	examples/json_exporter/mapping.h
 if HAVE_LIBCURL
-examples_json_exporter_json_exporter_SOURCES += examples/json_exporter/fetch_url.c
+examples_json_exporter_json_exporter_SOURCES += examples/json_exporter/fetch_url.c $(examples_http)
 else
 examples_json_exporter_json_exporter_SOURCES += examples/json_exporter/fetch_no_url.c
 endif
@@ -23,4 +23,5 @@ examples_json_exporter_json_exporter_LDADD = libcprom.la $(JANSSON_LIBS) $(LIBCU
 EXTRA_DIST += \
 	examples/json/dask-identity.json \
 	examples/json/jupyterhub-users.json \
-	examples/json/mapping.json
+	examples/json/mapping.json \
+	examples/json_exporter/README.md

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mapping: reads the mapping file, and has the library judge the metrics in it.
+ * mapping: reads the mapping file.
  */
 #include "mapping.h"
 
@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* For all sources, one after the other: below the 10 s that Prometheus waits by default. */
-#define SCRAPE_SECONDS 8.0
+/* For all URLs, one after the other: below the 10 s that Prometheus waits by default. */
+#define SCRAPE_MS 8000L
 
 void
 die(const char *format, ...)
@@ -89,6 +89,16 @@ read_labels(struct metric *m, const json_t *labels)
 		die("%s: more labels than * in the path", m->name);
 }
 
+/* Some formats would add it: with it, the name is the same in all of them. */
+static void
+check_counter(const char *name)
+{
+	size_t length = strlen(name);
+
+	if (length < 6 || strcmp(name + length - 6, "_total") != 0)
+		die("%s: the name of a counter ends in _total", name);
+}
+
 static void
 read_metric(struct metric *m, const char *source, json_t *entry)
 {
@@ -107,25 +117,29 @@ read_metric(struct metric *m, const char *source, json_t *entry)
 		    error.text);
 	m->type = place_of(type, types, m->name) == 0 ? CPROM_TYPE_COUNTER : CPROM_TYPE_GAUGE;
 	m->value = (enum value_kind)place_of(value, values, m->name);
+	if (m->type == CPROM_TYPE_COUNTER)
+		check_counter(m->name);
 	read_path(m, path);
 	read_labels(m, labels);
 }
 
 static void
-read_source(struct source *s, json_t *entry)
+read_source(struct source *s, json_t *entry, long timeout_ms)
 {
+	double timeout = (double)timeout_ms / 1000, most = (double)SCRAPE_MS / 1000;
 	json_error_t error;
 	json_t *metrics, *metric;
 	size_t i;
 
 	if (json_unpack_ex(entry, &error, JSON_STRICT, "{s:s s?s s?s s?s s?F s:o}", "name",
 			   &s->name, "file", &s->file, "url", &s->url, "token_env", &s->token_env,
-			   "timeout", &s->timeout, "metrics", &metrics) != 0)
+			   "timeout", &timeout, "metrics", &metrics) != 0)
 		die("a source: %s", error.text);
 	if ((s->file == NULL) == (s->url == NULL))
 		die("%s: a file or a url, please", s->name);
-	if (!(s->timeout >= 0.001 && s->timeout <= 3600))
-		die("%s: a timeout of 0.001 to 3600 seconds, please", s->name);
+	if (!(timeout >= 0.001 && timeout <= most))
+		die("%s: a timeout of 0.001 to %g seconds, please", s->name, most);
+	s->timeout_ms = (long)(timeout * 1000);
 	s->metric_count = json_array_size(metrics);
 	if (s->metric_count == 0)
 		die("%s: a list of metrics, please", s->name);
@@ -135,52 +149,24 @@ read_source(struct source *s, json_t *entry)
 	}
 }
 
-/* A name of which there can be only one in these. */
 static void
-claim(json_t *names, const char *name)
+check_sources(const struct mapping *mapping)
 {
-	if (json_object_get(names, name) != NULL)
-		die("%s: twice", name);
-	json_object_set_new(names, name, json_true());
-}
-
-/* By the library's own rules, now rather than by what is missing in a scrape. */
-static void
-check_metric(const struct metric *m, cprom_registry *scratch)
-{
-	const char *labels[MAX_STEPS];
-	size_t n = 0, length = strlen(m->name);
-
-	for (size_t i = 0; i < m->step_count; i++)
-		if (m->steps[i].name == NULL)
-			labels[n++] = m->steps[i].label;
-	if (cprom_gauge_new(m->name, m->help, .unit = m->unit, .labels = {labels, n},
-			    .registry = scratch) == NULL)
-		die("%s", cprom_error());
-	/* Some formats would add it: with it, the name is the same in all of them. */
-	if (m->type == CPROM_TYPE_COUNTER &&
-	    (length < 6 || strcmp(m->name + length - 6, "_total") != 0))
-		die("%s: the name of a counter ends in _total", m->name);
-}
-
-static void
-check_mapping(const struct mapping *mapping)
-{
-	cprom_registry *scratch = cprom_registry_new();
-	json_t *sources = json_object(), *metrics = json_object();
+	json_t *names = json_object();
+	long sum_ms = 0;
 
 	for (size_t i = 0; i < mapping->source_count; i++) {
 		const struct source *s = &mapping->sources[i];
 
-		claim(sources, s->name);
-		for (size_t j = 0; j < s->metric_count; j++) {
-			claim(metrics, s->metrics[j].name);
-			check_metric(&s->metrics[j], scratch);
-		}
+		if (json_object_get(names, s->name) != NULL)
+			die("%s: twice", s->name);
+		json_object_set_new(names, s->name, json_true());
+		sum_ms += s->url != NULL ? s->timeout_ms : 0;
 	}
-	json_decref(sources);
-	json_decref(metrics);
-	cprom_registry_free(scratch);
+	json_decref(names);
+	if (sum_ms > SCRAPE_MS)
+		die("the timeouts of all URLs add up to %g seconds: %g at most, please",
+		    (double)sum_ms / 1000, (double)SCRAPE_MS / 1000);
 }
 
 void
@@ -200,8 +186,7 @@ mapping_load(struct mapping *mapping, const char *path)
 		die("%s: a list of sources, please", path);
 	mapping->sources = allocate(mapping->source_count, sizeof(*mapping->sources));
 	json_array_foreach (sources, i, source) {
-		mapping->sources[i].timeout = SCRAPE_SECONDS / (double)mapping->source_count;
-		read_source(&mapping->sources[i], source);
+		read_source(&mapping->sources[i], source, SCRAPE_MS / (long)mapping->source_count);
 	}
-	check_mapping(mapping);
+	check_sources(mapping);
 }

@@ -15,7 +15,7 @@ enum trouble { NO_TROUBLE, FETCH_TROUBLE, PARSE_TROUBLE, VALUE_TROUBLE, TROUBLES
 
 enum value_kind {
 	NUMBER_VALUE, /* true and false are 1 and 0 */
-	TIME_VALUE,   /* a text such as 2026-03-01T08:15:00.5Z, as Unix time */
+	TIME_VALUE,   /* a text such as 2026-03-01T08:15:00.5Z or …+02:00, as Unix time */
 	LENGTH_VALUE, /* of an array or object */
 };
 
@@ -39,7 +39,7 @@ struct source {
 	const char *name;
 	const char *file, *url; /* one of them */
 	const char *token_env;  /* the variable with the URL's token; NULL: it needs none */
-	double timeout;         /* of the URL, in seconds */
+	long timeout_ms;        /* of the URL */
 	size_t metric_count;
 	struct metric *metrics;
 	/* The collector's. */
