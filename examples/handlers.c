@@ -32,6 +32,8 @@ static CPROM_COUNTER(requests, "my_jupyterlab_extension_requests_total",
 static CPROM_SUMMARY(latency, "my_jupyterlab_extension_request_latency_seconds",
 		     "Latency of HTTP requests");
 
+static const char *const instances[] = {"atlas", "cern", "escape"};
+
 /* What the extension remembers. Handlers run in the server's one thread: no lock is needed. */
 static char instance[32] = "cern", auth[32] = "x509_proxy";
 
@@ -67,18 +69,29 @@ static MEASURED(get_instances)
 
 	snprintf(json, sizeof(json),
 		 "{\"active_instance\": \"%s\", \"auth_type\": \"%s\", "
-		 "\"instances\": [\"atlas\", \"cern\", \"escape\"]}\n",
-		 instance, auth);
+		 "\"instances\": [\"%s\", \"%s\", \"%s\"]}\n",
+		 instance, auth, instances[0], instances[1], instances[2]);
 	return reply(call, 200, json);
 }
 
-/* ?instance=NAME&auth=TYPE: in the query, for the server drops the bodies of requests. */
+static int
+is_instance(const char *name)
+{
+	for (size_t i = 0; i < array_len(instances); i++)
+		if (strcmp(instances[i], name) == 0)
+			return 1;
+	return 0;
+}
+
+/* ?instance=NAME&auth=TYPE and no more: in the query, for the server drops the bodies of requests. */
 static MEASURED(put_instances)
 {
+	const char *query = cprom_request_query(call->request);
 	char name[sizeof(instance)], type[sizeof(auth)];
+	int end;
 
-	if (sscanf(cprom_request_query(call->request), "instance=%31[a-z0-9_]&auth=%31[a-z0-9_]",
-		   name, type) != 2)
+	if (sscanf(query, "instance=%31[a-z0-9_]&auth=%31[a-z0-9_]%n", name, type, &end) != 2 ||
+	    query[end] != '\0' || !is_instance(name))
 		return reply(call, 400, "{\"success\": false}\n");
 	strcpy(instance, name);
 	strcpy(auth, type);

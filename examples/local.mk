@@ -26,6 +26,13 @@ EXTRA_DIST += \
 	examples/treecounter/grafana/provisioning/datasources/prometheus.yml \
 	examples/treecounter/prometheus.yml
 
+# How a program finds and links the library.
+EXTRA_DIST += \
+	examples/embedding/CMakeLists.txt \
+	examples/embedding/README.md \
+	examples/embedding/meson.build \
+	examples/embedding/program.c
+
 # How a release becomes a Debian package.
 EXTRA_DIST += \
 	examples/packaging/README.md \

@@ -5,7 +5,9 @@
  *
  *	microhttpd [port]        # of loopback; 8003 unless told otherwise
  *
- * What cprom's own server does beyond that, and this does not: it compresses.
+ * What cprom's own server does beyond that is left to who embeds: to compress, to ask for
+ * credentials, to answer OPTIONS and /-/healthy, and to bound the pages under way; here there may
+ * be one for each of 64 connections, there 16, and 503 for others.
  */
 #include <arpa/inet.h>
 #include <cprom.h>
@@ -145,13 +147,26 @@ handle(void *arg, struct MHD_Connection *connection, const char *path, const cha
 	return answer_text(connection, MHD_HTTP_NOT_FOUND, "Not found.\n");
 }
 
+static uint16_t
+port_number(const char *text)
+{
+	char *end;
+	long n = strtol(text, &end, 10);
+
+	if (end == text || *end != '\0' || n < 0 || n > UINT16_MAX) {
+		fprintf(stderr, "usage: microhttpd [port]\n");
+		exit(EXIT_FAILURE);
+	}
+	return (uint16_t)n;
+}
+
 int
 main(int argc, char **argv)
 {
 	struct sockaddr_in loopback = {
 		.sin_family = AF_INET,
 		.sin_addr = {htonl(INADDR_LOOPBACK)},
-		.sin_port = htons((uint16_t)atoi(argc > 1 ? argv[1] : DEFAULT_PORT))};
+		.sin_port = htons(port_number(argc > 1 ? argv[1] : DEFAULT_PORT))};
 	struct MHD_Daemon *daemon;
 	sigset_t stop;
 	int which;
@@ -161,12 +176,13 @@ main(int argc, char **argv)
 	sigaddset(&stop, SIGTERM);
 	sigprocmask(SIG_BLOCK, &stop, NULL);
 
-	daemon = MHD_start_daemon(MHD_USE_AUTO_INTERNAL_THREAD, 0, NULL, NULL, handle, NULL,
-				  MHD_OPTION_SOCK_ADDR, &loopback, MHD_OPTION_CONNECTION_LIMIT,
-				  MAX_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, TIMEOUT,
-				  MHD_OPTION_END);
+	/* The log, on stderr, says why it cannot start: errno need not. */
+	daemon = MHD_start_daemon(MHD_USE_AUTO_INTERNAL_THREAD | MHD_USE_ERROR_LOG, 0, NULL, NULL,
+				  handle, NULL, MHD_OPTION_SOCK_ADDR, &loopback,
+				  MHD_OPTION_CONNECTION_LIMIT, MAX_CONNECTIONS,
+				  MHD_OPTION_CONNECTION_TIMEOUT, TIMEOUT, MHD_OPTION_END);
 	if (daemon == NULL) {
-		perror("microhttpd: cannot listen");
+		fprintf(stderr, "microhttpd: cannot start\n");
 		return EXIT_FAILURE;
 	}
 	printf("microhttpd: / and /metrics on port %d\n",

@@ -7,6 +7,9 @@
  * The master makes a shared registry and the metrics in it, listens, and forks workers,
  * which accept clients and count. What a worker that dies has counted stays, what it had
  * in progress does not, and another worker takes its place.
+ *
+ * What fails for a while, accept() or fork(), is tried again, and a client that says nothing is
+ * given up.
  */
 #include <arpa/inet.h>
 #include <cprom.h>
@@ -15,7 +18,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/time.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MAX_WORKERS 32
@@ -25,8 +30,9 @@ static cprom_histogram *latency;
 static cprom_gauge *in_progress;
 static cprom_server *server;
 static int listener;
-static sigset_t signals; /* that the master waits for */
-static pid_t workers[MAX_WORKERS];
+static sigset_t signals;                              /* that the master waits for */
+static pid_t workers[MAX_WORKERS];                    /* 0: none, dead or not born yet */
+static const struct timeval patience = {.tv_sec = 5}; /* with a client that says nothing */
 
 static void
 make_metrics(cprom_registry *r)
@@ -62,25 +68,37 @@ work(int number)
 
 	snprintf(name, sizeof(name), "%d", number); /* not its pid: there are only so many */
 	share = cprom_labels(shares, name);
-	for (int client; (client = accept(listener, NULL, NULL)) != -1; close(client)) {
+	for (;;) {
+		int client = accept(listener, NULL, NULL);
+
+		if (client == -1) { /* the network's errors pass, a lack of memory may last */
+			nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+			continue;
+		}
+		setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 		cprom_counter_inc(share);
 		cprom_gauge_inc(in_progress);
 		CPROM_TIME (latency) {
 			answer(client);
 		}
 		cprom_gauge_dec(in_progress);
+		close(client);
 	}
-	exit(EXIT_FAILURE);
 }
 
 static void
 fork_worker(int number)
 {
-	workers[number] = fork();
-	if (workers[number] != 0)
+	pid_t master = getpid(), pid = fork();
+
+	if (pid != 0) {
+		workers[number] = pid == -1 ? 0 : pid;
 		return;
-	prctl(PR_SET_PDEATHSIG, SIGTERM); /* no worker outlives its master */
-	signal(SIGPIPE, SIG_IGN);         /* clients go away as they like */
+	}
+	prctl(PR_SET_PDEATHSIG, SIGTERM); /* no worker outlives its master, */
+	if (getppid() != master)          /* which may be dead by now */
+		_exit(EXIT_FAILURE);
+	signal(SIGPIPE, SIG_IGN); /* clients go away as they like */
 	sigprocmask(SIG_UNBLOCK, &signals, NULL);
 	cprom_server_stop(server); /* this process' copy: the master goes on serving */
 	work(number);
@@ -88,12 +106,14 @@ fork_worker(int number)
 
 /* At once: until it is waited for, a dead process counts as alive. */
 static void
-replace(pid_t dead)
+bury_dead(void)
 {
-	cprom_counter_inc(deaths);
-	for (int i = 0; i < MAX_WORKERS; i++)
-		if (workers[i] == dead)
-			fork_worker(i);
+	for (pid_t dead; (dead = waitpid(-1, NULL, WNOHANG)) > 0;) {
+		cprom_counter_inc(deaths);
+		for (int i = 0; i < MAX_WORKERS; i++)
+			if (workers[i] == dead)
+				workers[i] = 0;
+	}
 }
 
 /* A socket on that port of loopback; *port is the one that it got. */
@@ -114,11 +134,26 @@ listen_on(uint16_t *port)
 	exit(EXIT_FAILURE);
 }
 
+static int
+parse_number(const char *text, int min, int max)
+{
+	char *end;
+	long n = strtol(text, &end, 10);
+
+	if (end == text || *end != '\0' || n < min || n > max) {
+		fprintf(stderr,
+			"usage: prefork [metrics-address [port [workers]]]; up to %d workers\n",
+			MAX_WORKERS);
+		exit(EXIT_FAILURE);
+	}
+	return (int)n;
+}
+
 int
 main(int argc, char **argv)
 {
-	uint16_t port = (uint16_t)atoi(argc > 2 ? argv[2] : "8080");
-	int count = atoi(argc > 3 ? argv[3] : "4"), which;
+	uint16_t port = (uint16_t)parse_number(argc > 2 ? argv[2] : "8080", 0, UINT16_MAX);
+	int count = parse_number(argc > 3 ? argv[3] : "4", 1, MAX_WORKERS);
 	cprom_registry *registry = cprom_registry_new(.shared = 1);
 
 	sigemptyset(&signals);
@@ -134,12 +169,13 @@ main(int argc, char **argv)
 	}
 	printf("prefork: port %d, /metrics on port %d\n", port, cprom_server_port(server));
 	fflush(stdout);
-	for (int i = 0; i < count && i < MAX_WORKERS; i++)
-		fork_worker(i);
-	while (sigwait(&signals, &which) == 0 && which == SIGCHLD)
-		for (pid_t dead; (dead = waitpid(-1, NULL, WNOHANG)) > 0;)
-			replace(dead);
-	for (int i = 0; i < MAX_WORKERS; i++)
+	do { /* whenever one dies, and once a second for those that could not be forked */
+		bury_dead();
+		for (int i = 0; i < count; i++)
+			if (workers[i] == 0)
+				fork_worker(i);
+	} while (sigtimedwait(&signals, NULL, &(struct timespec){.tv_sec = 1}) != SIGTERM);
+	for (int i = 0; i < count; i++)
 		if (workers[i] > 0)
 			kill(workers[i], SIGTERM);
 	while (wait(NULL) > 0)

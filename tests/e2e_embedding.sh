@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# e2e_embedding: the installed library in the hands of others: CMake, Meson, static programs, strict C11, C++17, dlopen.
+# e2e_embedding: the installed library in the hands of others: examples/embedding (CMake, Meson, static, strict C11), C++17, dlopen.
 . "${0%/*}/common.sh"
 need pkg-config cmake meson ninja c++
 test "$SANITIZER" = no || finish "nothing to do: others know nothing of sanitizers"
@@ -17,29 +17,8 @@ test -f "$libdir/libcprom.so" && test -f "$libdir/libcprom.a" || skip "not both 
 LD_LIBRARY_PATH=$libdir
 export LD_LIBRARY_PATH
 
-mkdir "$tmp/cmake" "$tmp/meson"
-cat >"$tmp/program.c" <<'END'
-#include <cprom.h>
-#include <stdio.h>
-#include <stdlib.h>
-
-CPROM_COUNTER(jobs, "jobs_done_total", "Jobs finished.", .labels = CPROM_LABELS("queue"));
-
-int main(void)
-{
-	cprom_server *server = cprom_server_start("127.0.0.1:0");
-	char *page;
-
-	cprom_counter_inc(cprom_labels(jobs, "odd"));
-	page = cprom_render(NULL, NULL, NULL);
-	if (page == NULL || server == NULL)
-		return 1;
-	fputs(page, stdout);
-	free(page);
-	cprom_server_stop(server);
-	return 0;
-}
-END
+example=$top_srcdir/examples/embedding
+program=$example/program.c
 
 # shows PROGRAM LINKAGE: it runs, its page has what it counted, and it uses the shared library or not.
 shows()
@@ -51,9 +30,9 @@ shows()
 }
 
 # As the manual says.
-$CC -std=c11 -pedantic-errors -Wall -Wextra -Werror -o "$tmp/strict" "$tmp/program.c" \
+$CC -std=c11 -pedantic-errors -Wall -Wextra -Werror -o "$tmp/strict" "$program" \
 	$(pkg-config --cflags --libs cprom) && shows "$tmp/strict" shared || complain "strict C11"
-$CC -static -o "$tmp/static" "$tmp/program.c" $(pkg-config --cflags --libs --static cprom) &&
+$CC -static -o "$tmp/static" "$program" $(pkg-config --cflags --libs --static cprom) &&
 	shows "$tmp/static" static || complain "a static program"
 cat >"$tmp/program.cc" <<'END'
 #include <cprom.h>
@@ -74,16 +53,8 @@ END
 c++ -std=c++17 -pedantic-errors -Wall -Wextra -Werror -o "$tmp/cplusplus" "$tmp/program.cc" \
 	$(pkg-config --cflags --libs cprom) && shows "$tmp/cplusplus" shared || complain "C++17"
 
-cp "$tmp/program.c" "$tmp/cmake"
-cat >"$tmp/cmake/CMakeLists.txt" <<'END'
-cmake_minimum_required(VERSION 3.13)
-project(embedding C)
-find_package(cprom 0.1 REQUIRED)
-add_executable(with_shared program.c)
-target_link_libraries(with_shared cprom::cprom)
-add_executable(with_static program.c)
-target_link_libraries(with_static cprom::static)
-END
+mkdir "$tmp/cmake" "$tmp/meson"
+cp "$program" "$example/CMakeLists.txt" "$tmp/cmake"
 if CC=$CC cmake -S "$tmp/cmake" -B "$tmp/cmake/build" -DCMAKE_PREFIX_PATH="$libdir/.." >"$tmp/cmake.log" 2>&1 &&
 	cmake --build "$tmp/cmake/build" >>"$tmp/cmake.log" 2>&1; then
 	shows "$tmp/cmake/build/with_shared" shared
@@ -96,12 +67,7 @@ CC=$CC cmake -S "$tmp/cmake" -B "$tmp/cmake/other" -DCMAKE_PREFIX_PATH="$libdir/
 	complain "CMake takes this for version 99"
 grep -q 'requested.*version' "$tmp/refused" || complain "CMake was refused for another reason"
 
-cp "$tmp/program.c" "$tmp/meson"
-cat >"$tmp/meson/meson.build" <<'END'
-project('embedding', 'c')
-executable('with_shared', 'program.c', dependencies: dependency('cprom'))
-executable('with_static', 'program.c', dependencies: dependency('cprom', static: true))
-END
+cp "$program" "$example/meson.build" "$tmp/meson"
 if CC=$CC meson setup "$tmp/meson/build" "$tmp/meson" >"$tmp/meson.log" 2>&1 &&
 	ninja -C "$tmp/meson/build" >>"$tmp/meson.log" 2>&1; then
 	shows "$tmp/meson/build/with_shared" shared

@@ -75,6 +75,11 @@ done
 call 200 "$instances"
 grep -q '"active_instance": "cern"' "$tmp/body" || complain "who was refused has changed the instance"
 call 400 -X PUT "$instances?instance=%3Cscript%3E"
+call 400 -X PUT "$instances?instance=atlas&auth=x509-proxy"
+call 400 -X PUT "$instances?instance=atlas&auth=a_type_of_more_than_31_characters"
+call 400 -X PUT "$instances?instance=nowhere&auth=oidc"
+call 200 "$instances"
+grep -q '"active_instance": "cern", "auth_type": "x509_proxy"' "$tmp/body" || complain "what was refused has an effect"
 call 200 -X PUT -d '{"dropped": true}' "$instances?instance=escape&auth=oidc"
 call 200 "$instances"
 grep -q '"active_instance": "escape", "auth_type": "oidc"' "$tmp/body" || complain "PUT had no effect"
@@ -87,14 +92,14 @@ took=$(echo "$(date +%s.%N) $began" | awk '{ print $1 - $2 }')
 
 pages handlers -H 'Authorization: Bearer s3cret' "$handlers/metrics"
 page=$tmp/text/handlers
-shows "$page" my_jupyterlab_extension_requests_total 10
-shows "$page" my_jupyterlab_extension_request_latency_seconds_count 10
+shows "$page" my_jupyterlab_extension_requests_total 14
+shows "$page" my_jupyterlab_extension_request_latency_seconds_count 14
 value "$page" my_jupyterlab_extension_request_latency_seconds_sum |
 	awk -v most="$took" '{ exit !($1 >= 0.06 && $1 < most) }' || complain "three calls of 20 ms and more are not in the sum"
 grep -q '^# TYPE my_jupyterlab_extension_request_latency_seconds summary$' "$page" || complain "no summary"
-shows "$page" 'notebook_answers_total{code="200"}' 9
+shows "$page" 'notebook_answers_total{code="200"}' 10
 shows "$page" 'notebook_answers_total{code="201"}' 2
-shows "$page" 'notebook_answers_total{code="400"}' 1
+shows "$page" 'notebook_answers_total{code="400"}' 4
 shows "$page" 'notebook_answers_total{code="404"}' 2
 shows "$page" 'notebook_answers_total{code="401"}' ''
 shows "$page" notebook_kernels_running 2
@@ -211,6 +216,14 @@ shows "$tmp/body" app_greeting_seconds_count 4
 start plain "$top_builddir/examples/microhttpd" 0
 "$CURL" -sS -m 10 "http://127.0.0.1:$port/metrics" | grep -q '^app_greeting_seconds_count 0$' || complain "the example as it is"
 stop "$pid" || complain "SIGTERM: status $?"
+for port in x 8003x '' -1 70000; do
+	timeout 5 "$top_builddir/examples/microhttpd" "$port" >"$tmp/refused" 2>&1
+	test $? = 1 || complain "microhttpd takes \"$port\" for a port"
+	grep -q '^usage: microhttpd' "$tmp/refused" || complain "no usage: $(cat "$tmp/refused")"
+done
+timeout 5 "$top_builddir/examples/microhttpd" "${foreign##*:}" >"$tmp/refused" 2>&1
+test $? = 1 || complain "two on one port"
+grep -qi 'bind' "$tmp/refused" || complain "it does not say why: $(cat "$tmp/refused")"
 
 # ---- Prometheus --------------------------------------------------------------
 
@@ -232,8 +245,8 @@ start_prometheus "$tmp/prometheus.yml"
 want 'up{job="handlers"}' 1 1 15
 want 'up{job="microhttpd"}' 1 1 15
 want 'up{job="stranger"}' 0 0 15
-want 'my_jupyterlab_extension_requests_total{job="handlers"}' 10 10 15
-want 'my_jupyterlab_extension_request_latency_seconds_count{job="handlers"}' 10 10 15
+want 'my_jupyterlab_extension_requests_total{job="handlers"}' 14 14 15
+want 'my_jupyterlab_extension_request_latency_seconds_count{job="handlers"}' 14 14 15
 want 'notebook_kernels_running' 2 2 15
 want 'sum(app_greetings_total)' 4 4 15
 want 'app_greeting_seconds_bucket{le="+Inf"}' 4 4 15

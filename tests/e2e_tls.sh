@@ -10,7 +10,14 @@ scratch
 examples=$top_srcdir/examples/tls
 token=the-token
 for ca in ours theirs; do
-	sh "$examples/certificates.sh" "$tmp/$ca" localhost >"$tmp/certificates.log" 2>&1 || die "certificates.sh"
+	for host in 127.0.0.1 ::1 localhost; do # the last one is served
+		sh "$examples/certificates.sh" "$tmp/$ca" "$host" >"$tmp/certificates.log" 2>&1 || die "certificates.sh"
+		cp "$tmp/$ca/server.crt" "$tmp/$ca/$host.crt"
+	done
+done
+for host in 127.0.0.1 ::1; do # no name, and of the CA of the last run
+	openssl verify -CAfile "$tmp/ours/ca.crt" -verify_ip "$host" "$tmp/ours/$host.crt" >"$tmp/verdict" 2>&1 ||
+		complain "the certificate of $host: $(cat "$tmp/verdict")"
 done
 echo "$token" >"$tmp/ours/token"
 

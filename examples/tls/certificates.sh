@@ -4,9 +4,13 @@
 #
 #	certificates.sh DIRECTORY HOST
 #
-# HOST is the name by which Prometheus knows the server. The server needs server.crt and server.key,
-# and for mutual TLS ca.crt; Prometheus ca.crt, and for mutual TLS client.crt and client.key. ca.key
-# makes further certificates and belongs on neither. All are valid for two years.
+# HOST is the name or address by which Prometheus knows the server. The server needs server.crt and
+# server.key, and for mutual TLS ca.crt; Prometheus ca.crt, and for mutual TLS client.crt and
+# client.key. ca.key makes further certificates, as this does when it is run again in DIRECTORY, and
+# belongs on neither. All are valid for two years.
+#
+# Who has made the keys is the only one to read them. nginx and stunnel begin as root, but Debian's
+# Prometheus runs as a user of its own: chown prometheus client.key.
 set -eu
 test $# -eq 2 || {
 	echo "usage: certificates.sh DIRECTORY HOST" >&2
@@ -16,8 +20,8 @@ mkdir -p "$1"
 cd "$1"
 umask 077
 
-# make NAME SUBJECT EXTENSIONS OPTION…: a key, and a certificate for it that is signed as the options say.
-make()
+# issue NAME SUBJECT EXTENSIONS OPTION…: a key, and a certificate for it that is signed as the options say.
+issue()
 {
 	name=$1
 	openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes \
@@ -29,6 +33,13 @@ make()
 	rm "$name.csr" "$name.ext"
 }
 
-make ca "CA of metrics" 'basicConstraints = critical, CA:TRUE\nkeyUsage = critical, keyCertSign' -signkey ca.key
-make server "$2" "subjectAltName = DNS:$2\nextendedKeyUsage = serverAuth" -CA ca.crt -CAkey ca.key
-make client Prometheus 'extendedKeyUsage = clientAuth' -CA ca.crt -CAkey ca.key
+# Addresses are not names: Go looks for each kind by itself.
+case $2 in
+*:*) kind=IP ;;
+*[!0-9.]*) kind=DNS ;;
+*) kind=IP ;;
+esac
+test -e ca.crt || # what was given out stays valid
+	issue ca "CA of metrics" 'basicConstraints = critical, CA:TRUE\nkeyUsage = critical, keyCertSign' -signkey ca.key
+issue server "$2" "subjectAltName = $kind:$2\nextendedKeyUsage = serverAuth" -CA ca.crt -CAkey ca.key
+issue client Prometheus 'extendedKeyUsage = clientAuth' -CA ca.crt -CAkey ca.key
