@@ -496,7 +496,8 @@ set_comma_locale(void)
 					    "pl_PL.UTF-8"};
 
 	for (size_t i = 0; i < array_len(names); i++) {
-		if (setlocale(LC_ALL, names[i]) != NULL)
+		/* musl takes any name, and changes nothing. */
+		if (setlocale(LC_ALL, names[i]) != NULL && *localeconv()->decimal_point == ',')
 			return names[i];
 	}
 	return NULL;

@@ -17,6 +17,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <pthread.h>
 #include <sched.h>
@@ -442,6 +443,7 @@ static struct {
 	pthread_t thread;
 	bool shared;
 	unsigned lanes;
+	pid_t tid;
 	sem_t ready, leave;
 } tenant;
 
@@ -449,9 +451,28 @@ static void *
 tenant_main(void *unused)
 {
 	make_metrics(tenant.shared, tenant.lanes);
+	tenant.tid = gettid();
 	sem_post(&tenant.ready);
 	sem_wait(&tenant.leave);
 	return unused;
+}
+
+/* On its way to sleep it could meet what a tracer puts into the code. */
+static void
+tenant_sleeps(void)
+{
+	char path[64], line[128] = "";
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)tenant.tid);
+	while (strstr(line, ") S ") == NULL) {
+		int fd = open(path, O_RDONLY | O_CLOEXEC);
+		ssize_t n = read(fd, line, sizeof(line) - 1);
+
+		assert_true(n > 0);
+		line[n] = '\0';
+		close(fd);
+		sched_yield();
+	}
 }
 
 static void
@@ -520,6 +541,8 @@ set_up(const struct scene *s, struct account *a)
 	}
 	if (s->over == &dump)
 		page_before = cprom_render(m.registry, NULL, NULL);
+	if (has_no_lane(s->state))
+		tenant_sleeps();
 }
 
 static bool
@@ -594,7 +617,7 @@ tear_down(const struct scene *s)
 
 #define MAX_POINTS 100000
 #define NO_PTRACE 77
-#define ROUND_SECONDS 10
+#define ROUND_SECONDS 60
 #define TRAP 0xCC
 
 /* Between the tracer and the traced child. */
@@ -966,6 +989,8 @@ a_dump_calls_async_signal_safe_functions_alone(void **state)
 	};
 
 	(void)state;
+	if (getauxval(AT_BASE) == 0)
+		skip(); /* linked statically: what is called is part of the program */
 	for (size_t i = 0; i < array_len(dumping); i++) {
 		struct stops at;
 		pid_t pid;
@@ -1183,6 +1208,7 @@ static struct storm {
 	atomic_u64 done, handled; /* rounds of all deeds: by threads, by handlers */
 	atomic_u64 seen;          /* signals, until now */
 	pthread_t threads[STORM_THREADS];
+	atomic_u32 came, tids[STORM_THREADS]; /* who is out in it */
 } storm;
 
 static _Thread_local atomic_u64 handled; /* by this thread's handlers, which may nest */
@@ -1223,31 +1249,13 @@ handle_with(void (*handler)(int), bool nested)
 	assert_int_equal(sigaction(SIGUSR2, &a, NULL), 0);
 }
 
-/* A timer that sends the calling thread a signal every so many µs that it runs. */
-static timer_t
-start_timer(int signo, long us)
+/* Out into the storm: signals come from now on. Until settle(). */
+static void
+go_out(void)
 {
-	struct itimerspec often = {{0, us * 1000}, {0, us * 1000}};
-	struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = signo};
-	timer_t t;
+	uint32_t i = add_relaxed(&storm.came, 1);
 
-	event.sigev_notify_thread_id = gettid();
-	assert_int_equal(timer_create(CLOCK_MONOTONIC, &event, &t), 0);
-	assert_int_equal(timer_settime(t, 0, &often, NULL), 0);
-	return t;
-}
-
-/* Two signals of which each comes in the middle of the other's handler at times. */
-struct hail {
-	timer_t timers[2];
-};
-
-static struct hail
-begin_hail(long us)
-{
-	if (getenv("CPROM_EMULATED") != NULL)
-		us *= 50; /* or handlers are all that an emulator gets done */
-	return (struct hail){{start_timer(SIGUSR1, us), start_timer(SIGUSR2, us + 2)}};
+	store_release(&storm.tids[i], (uint32_t)gettid());
 }
 
 /* What this thread's handlers did; none comes any more. */
@@ -1261,24 +1269,16 @@ settle(void)
 	add_relaxed(&storm.handled, load_relaxed(&handled));
 }
 
-static void
-end_hail(const struct hail *h)
-{
-	timer_delete(h->timers[0]);
-	timer_delete(h->timers[1]);
-	settle();
-}
-
 static void *
 weather(void *unused)
 {
-	struct hail hail = begin_hail(HAIL_US);
 	uint64_t n = 0;
 
+	go_out();
 	for (; !load_acquire(&storm.over); n += BATCH)
 		for (unsigned i = 0; i < BATCH; i++)
 			do_all();
-	end_hail(&hail);
+	settle();
 	add_relaxed(&storm.done, n);
 	return unused;
 }
@@ -1292,15 +1292,46 @@ seconds(void)
 	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-/* Until there were enough signals, or it takes too long. */
+/* A timer that sends the thread a signal every so many µs. */
+static timer_t
+start_timer(uint32_t tid, int signo, long us)
+{
+	struct itimerspec often = {{0, us * 1000}, {0, us * 1000}};
+	struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = signo};
+	timer_t t;
+
+	event.sigev_notify_thread_id = (pid_t)tid;
+	assert_int_equal(timer_create(CLOCK_MONOTONIC, &event, &t), 0);
+	assert_int_equal(timer_settime(t, 0, &often, NULL), 0);
+	return t;
+}
+
+/*
+ * Two signals for each thread, of which each comes in the middle of the other's handler at
+ * times; until there were enough, or it takes too long. The threads themselves could not end
+ * it: where a handler takes as long as the next signal, that is all they come to do.
+ */
 static void
-wait_for_signals(void)
+hail_on(unsigned threads, long us)
 {
 	double end = seconds() + STORM_SECONDS;
+	timer_t timers[2 * STORM_THREADS];
 
+	if (getenv("CPROM_EMULATED") != NULL)
+		us *= 50; /* or handlers are all that an emulator gets done */
+	for (unsigned i = 0; i < threads; i++) {
+		uint32_t tid;
+
+		while ((tid = load_acquire(&storm.tids[i])) == 0)
+			usleep(100);
+		timers[2 * i] = start_timer(tid, SIGUSR1, us);
+		timers[2 * i + 1] = start_timer(tid, SIGUSR2, us + 2);
+	}
 	while (load_acquire(&storm.seen) < STORM_SIGNALS && seconds() < end)
 		usleep(1000);
 	store_release(&storm.over, 1);
+	for (unsigned i = 0; i < 2 * threads; i++)
+		timer_delete(timers[i]);
 }
 
 static void
@@ -1310,7 +1341,7 @@ run_storm(bool elsewhere)
 	handle_with(handle_storm, true);
 	for (unsigned i = 0; i < STORM_THREADS; i++)
 		assert_int_equal(pthread_create(&storm.threads[i], NULL, weather, NULL), 0);
-	wait_for_signals();
+	hail_on(STORM_THREADS, HAIL_US);
 	for (unsigned i = 0; i < STORM_THREADS; i++)
 		assert_int_equal(pthread_join(storm.threads[i], NULL), 0);
 }
@@ -1448,10 +1479,10 @@ look_up(int signo)
 static void *
 come_and_go(void *arg)
 {
-	struct hail hail = begin_hail(HAIL_US);
 	unsigned n = 0;
 	char name[16];
 
+	go_out();
 	for (; n < UNDERTAKINGS || !load_acquire(&storm.over); n++) {
 		snprintf(name, sizeof(name), "%u", n);
 		cprom_counter_inc(cprom_labels(m.labelled, name));
@@ -1460,7 +1491,7 @@ come_and_go(void *arg)
 			free(cprom_render(m.registry, NULL, NULL));
 		cprom_remove(m.labelled, name);
 	}
-	end_hail(&hail);
+	settle();
 	*(unsigned *)arg = n;
 	return NULL;
 }
@@ -1474,7 +1505,7 @@ look_ups_over_everything(bool elsewhere)
 	storm = (struct storm){.elsewhere = elsewhere};
 	handle_with(look_up, true);
 	assert_int_equal(pthread_create(&storm.threads[0], NULL, come_and_go, &n), 0);
-	wait_for_signals();
+	hail_on(1, HAIL_US);
 	assert_int_equal(pthread_join(storm.threads[0], NULL), 0);
 	print_message("%u undertakings, interrupted %u times\n", n,
 		      (unsigned)load_relaxed(&storm.handled));
@@ -1526,12 +1557,12 @@ assert_whole(const char *page)
 static void *
 use_the_heap(void *arg)
 {
-	struct hail hail = begin_hail(DUMP_HAIL_US);
 	void *blocks[64] = {NULL};
 	sigset_t all, old;
 	char name[16];
 
 	sigfillset(&all);
+	go_out();
 	for (unsigned n = 0; !load_acquire(&storm.over); n++) {
 		snprintf(name, sizeof(name), "%u", n);
 		cprom_counter_inc(cprom_labels(m.labelled, name));
@@ -1550,7 +1581,7 @@ use_the_heap(void *arg)
 	}
 	for (unsigned i = 0; i < array_len(blocks); i++)
 		free(blocks[i]);
-	end_hail(&hail);
+	settle();
 	return NULL;
 }
 
@@ -1565,7 +1596,7 @@ a_handler_may_dump_over_the_heap_creation_and_removal(void **state)
 	storm = (struct storm){.elsewhere = false};
 	handle_with(dump_now, false);
 	assert_int_equal(pthread_create(&storm.threads[0], NULL, use_the_heap, &looked_at), 0);
-	wait_for_signals();
+	hail_on(1, DUMP_HAIL_US);
 	assert_int_equal(pthread_join(storm.threads[0], NULL), 0);
 	print_message("%u dumps, %u looked at\n", (unsigned)load_relaxed(&storm.handled),
 		      looked_at);
