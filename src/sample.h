@@ -31,10 +31,14 @@ struct samples {
 	const struct native_view *native; /* of a histogram read as such; else NULL */
 };
 
-/* Memory that a sample takes while it is read: value, and part, lead or two words of a snapshot. */
-#define SAMPLE_BYTES (sizeof(double) + sizeof(struct part))
+/* What a sample takes beside its value while it is read. */
+union sample_scratch {
+	struct part part;
+	struct lead lead;
+	uint64_t snapshot[2];
+};
 
-_Static_assert(sizeof(struct lead) <= sizeof(struct part), "either fits");
+#define SAMPLE_BYTES (sizeof(double) + sizeof(union sample_scratch))
 
 /* Has the series one sample, of no suffix? Which is cpromi_samples_value(). */
 static inline bool
