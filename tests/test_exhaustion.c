@@ -15,6 +15,7 @@
  *  5. No call is forgotten: src/cprom.sym has those that the scenarios name.
  */
 #define _GNU_SOURCE 1 /* accept4 */
+#include "buffer.h"
 #include "process.h"
 #include "registry.h"
 
@@ -1200,6 +1201,20 @@ no_call_is_forgotten(void **state)
 	assert_true(names > 80);
 }
 
+/* With clang's link-time optimisation --wrap changes nothing. */
+static bool
+sees_no_request(void)
+{
+	struct buffer b = {0};
+	bool got;
+
+	heap_watch(1, false);
+	got = cpromi_buffer_room(&b, 1) != NULL;
+	heap_watch(0, false);
+	cpromi_buffer_free(&b);
+	return got;
+}
+
 int
 main(void)
 {
@@ -1210,5 +1225,7 @@ main(void)
 		cmocka_unit_test(no_call_is_forgotten),
 	};
 
+	if (sees_no_request())
+		return 77;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

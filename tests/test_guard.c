@@ -275,7 +275,7 @@ read_name_string(char *p, size_t n)
 	cprom_strings names = {(const char *const[]){p, "x"}, 2};
 	struct selection s;
 	char copy[LONGEST + 3];
-	size_t bytes;
+	size_t bytes = 0;
 
 	(void)n;
 	for (int utf8 = 0; utf8 < 2; utf8++) {
