@@ -1904,8 +1904,8 @@ a_checked_peer_is_root_the_servers_user_or_the_one_named(void **state)
 static int
 peer_rule(cprom_request *request, void *arg)
 {
-	uid_t uid;
-	gid_t gid;
+	uid_t uid = (uid_t)-1;
+	gid_t gid = (gid_t)-1;
 
 	(void)arg;
 	if (cprom_request_peer(request, &uid, &gid) < 0)
