@@ -95,7 +95,7 @@ read_file(const char *name, size_t *length)
 static void
 assert_file_is_the_page(const char *name)
 {
-	size_t length, file_length;
+	size_t length = 0, file_length;
 	char *page = cprom_render(registry, NULL, &length);
 	char *text = read_file(name, &file_length);
 
