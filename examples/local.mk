@@ -50,4 +50,3 @@ EXTRA_DIST += \
 	examples/tls/nginx.conf \
 	examples/tls/prometheus.yml \
 	examples/tls/stunnel.conf
-
