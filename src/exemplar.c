@@ -31,12 +31,6 @@ static const uint32_t rooms[EXEMPLAR_CLASSES] = {128 - sizeof(struct note),
 
 _Static_assert(EXEMPLAR_BYTES % WORD == 0 && sizeof(struct note) % WORD == 0, "text is words");
 
-static struct cprom_registry *
-registry_of(const struct handle *h)
-{
-	return (struct cprom_registry *)h->chunk->shape->region; /* it starts with its region */
-}
-
 /* ---- notes ----------------------------------------------------------------- */
 
 static unsigned
@@ -220,14 +214,14 @@ cpromi_exemplar_forget(struct series *s)
 		struct note *n = at(&s->handle, slot);
 
 		if (n != NULL && change(&s->handle, &slots[i], &slot, NULL))
-			give_note(registry_of(&s->handle), n);
+			give_note(cpromi_registry_of(&s->handle), n);
 	}
 }
 
 static bool
 put(const struct handle *h, size_t bucket, uint64_t birth, const struct exemplar *e)
 {
-	struct cprom_registry *r = registry_of(h);
+	struct cprom_registry *r = cpromi_registry_of(h);
 	atomic_u64 *slots = make_slots(h);
 	struct note *n = slots == NULL ? NULL : take_note(r, e->length);
 	uint64_t slot;
@@ -342,9 +336,9 @@ put_at(const struct handle *h, size_t bucket, double v, int64_t now, cprom_strin
 	e.value = v;
 	e.time_ns = now;
 	if (!spell(&e, labels))
-		cpromi_registry_count(registry_of(h), SELF_EXEMPLARS_INVALID);
+		cpromi_registry_count(cpromi_registry_of(h), SELF_EXEMPLARS_INVALID);
 	else if (!put(h, bucket, birth, &e))
-		cpromi_registry_count(registry_of(h), SELF_EXEMPLARS_WITHOUT_MEMORY);
+		cpromi_registry_count(cpromi_registry_of(h), SELF_EXEMPLARS_WITHOUT_MEMORY);
 }
 
 void

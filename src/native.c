@@ -13,12 +13,6 @@
 #define OBSERVE_TRIES 3
 #define READ_TRIES 8
 
-static struct cprom_registry *
-registry_of(const struct handle *h)
-{
-	return (struct cprom_registry *)h->chunk->shape->region; /* it starts with its region */
-}
-
 /* ---- observing ------------------------------------------------------------- */
 
 struct observation {
@@ -162,7 +156,7 @@ make_place(const struct handle *h, double v)
 	struct record *r;
 	bool made = false;
 
-	if (!cpromi_epoch_enter(&registry_of(h)->epoch, &g))
+	if (!cpromi_epoch_enter(&cpromi_registry_of(h)->epoch, &g))
 		return false;
 	r = cpromi_record_of(h);
 	if (r != NULL && cpromi_own_cells_slow(&r->handle, 0) != NULL) {
@@ -202,7 +196,7 @@ observe_shared(const struct handle *h, struct observation o)
 	struct record *r;
 	bool done = false;
 
-	if (cpromi_epoch_enter(&registry_of(h)->epoch, &g)) {
+	if (cpromi_epoch_enter(&cpromi_registry_of(h)->epoch, &g)) {
 		r = cpromi_record_of(h);
 		done = r == NULL || add_shared(r, o);
 		cpromi_epoch_leave(&g);
@@ -593,7 +587,7 @@ cpromi_native_read(struct native_view *v, const struct handle *h, void *memory)
 	if (!is_reset_due(r, limits) || !reset(h, r))
 		return;
 	read_record(v, r, memory);
-	cpromi_epoch_retire(&registry_of(h)->epoch, r);
+	cpromi_epoch_retire(&cpromi_registry_of(h)->epoch, r);
 }
 
 void
@@ -612,7 +606,7 @@ cpromi_native_totals(const struct handle *h, uint64_t *count, double *sum)
 
 	*count = 0;
 	*sum = 0;
-	if (!cpromi_epoch_enter(&registry_of(h)->epoch, &g))
+	if (!cpromi_epoch_enter(&cpromi_registry_of(h)->epoch, &g))
 		return;
 	r = cpromi_record_of(h);
 	if (r != NULL) {

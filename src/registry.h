@@ -18,7 +18,8 @@ enum self_count {
 	SELF_SAMPLES_DUPLICATE,
 	SELF_EXEMPLARS_INVALID,
 	SELF_EXEMPLARS_WITHOUT_MEMORY,
-	SELF_NAMES_COLLIDED, /* once escaped for a reader: left out */
+	SELF_QUANTILES_MISSED, /* observations that a summary's quantiles leave out */
+	SELF_NAMES_COLLIDED,   /* once escaped for a reader: left out */
 	SELF_COUNTS
 };
 
@@ -51,6 +52,13 @@ cprom_registry *cpromi_registry_open(const cprom_registry_options *o);
 
 /* r, or the default registry if r is NULL; NULL if that cannot be made. Made in default.c. */
 cprom_registry *cpromi_registry_or_default(cprom_registry *r);
+
+/* The one that a handle's series lives in. */
+static inline cprom_registry *
+cpromi_registry_of(const struct handle *h)
+{
+	return (cprom_registry *)h->chunk->shape->region; /* it starts with its region */
+}
 
 static inline void
 cpromi_registry_count(cprom_registry *r, enum self_count what)

@@ -68,6 +68,9 @@ cpromi_self_collect(cprom_sink *out, void *arg)
 	dropped_updates(out, r);
 	dropped_exemplars(out, r);
 	dropped_samples(out, r);
+	one(out, CPROM_TYPE_COUNTER, "cprom_quantile_observations_dropped_total",
+	    "Observations that were left out of a summary's quantiles; count and sum have them.",
+	    count_of(r, SELF_QUANTILES_MISSED));
 	one(out, CPROM_TYPE_COUNTER, "cprom_collector_failures_total",
 	    "Runs of a collector that failed, so that its families were left out of a page.",
 	    count_of(r, SELF_COLLECTORS_FAILED));

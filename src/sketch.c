@@ -5,6 +5,7 @@
 #include "sketch.h"
 
 #include "exponential.h"
+#include "registry.h"
 #include "sparse.h"
 
 #define SCHEMA 5
@@ -108,7 +109,8 @@ counts_of(const struct shape *shape, atomic_u64 *cells, uint64_t slot)
 	return cells + shape->slices + slot * SPARSE_LEAF;
 }
 
-static void
+/* False: it was left out, K3. */
+static bool
 observe_shared(const struct handle *leaf, const struct turn *t, uint32_t bucket)
 {
 	atomic_u64 *cells = cpromi_shared_cells(leaf, 0);
@@ -119,11 +121,12 @@ observe_shared(const struct handle *leaf, const struct turn *t, uint32_t bucket)
 		/* K3; one who died while clearing for an earlier slice is relieved. */
 		if (old == (t->stamp | CLEARING) ||
 		    !cas_acq_rel(&cells[t->slot], &old, t->stamp | CLEARING))
-			return;
+			return false;
 		clear(counts);
 		store_release(&cells[t->slot], t->stamp);
 	}
 	add_relaxed(&counts[bucket], 1);
+	return true;
 }
 
 /*
@@ -157,15 +160,12 @@ observe_slow(const struct series *s, uint32_t key, const struct turn *t)
 	const struct sparse counts = {root_of(s), KEYS, shape->leaf};
 	bool made;
 	const struct handle *leaf = cpromi_sparse_grow(&counts, key, &made);
-	atomic_u64 *cells;
+	atomic_u64 *cells = leaf == NULL ? NULL : cpromi_own_cells(leaf, 0);
 
-	if (leaf == NULL)
-		return;
-	cells = cpromi_own_cells(leaf, 0);
 	if (cells != NULL && make_ready(shape, cells, t))
 		count(shape, cells, t, key % SPARSE_LEAF);
-	else
-		observe_shared(leaf, t, key % SPARSE_LEAF);
+	else if (leaf == NULL || !observe_shared(leaf, t, key % SPARSE_LEAF))
+		cpromi_registry_count(cpromi_registry_of(&s->handle), SELF_QUANTILES_MISSED);
 }
 
 void

@@ -33,7 +33,10 @@
 
 #include "series.h"
 
-/* Adds an observation, not NaN, made at now_ns. Without memory for a leaf it is left out. */
+/*
+ * Adds an observation, not NaN, made at now_ns. Without memory for a leaf it is left out, which
+ * the library's own metrics count, as they do K3.
+ */
 void cpromi_sketch_observe(const struct series *s, double v, uint64_t now_ns);
 
 /* The quantiles q[0 … n-1], ascending, of the window that ends at now_ns; NaN if it is empty. */

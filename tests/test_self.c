@@ -57,6 +57,7 @@ a_fresh_registry_shows_every_metric_of_the_library(void **state)
 		DROPPED("no_such_state"),
 		"cprom_exemplars_dropped_total{reason=\"invalid\"}",
 		"cprom_exemplars_dropped_total{reason=\"memory\"}",
+		"cprom_quantile_observations_dropped_total",
 		SAMPLES("invalid"),
 		SAMPLES("duplicate"),
 		"cprom_collector_failures_total",
@@ -76,8 +77,8 @@ a_fresh_registry_shows_every_metric_of_the_library(void **state)
 	assert_true(value_in(page, "cprom_memory_limit_bytes") == 4 << 20);
 	assert_in_range(value_in(page, "cprom_memory_bytes"), 1000, 4 << 20);
 	assert_in_range(value_in(page, "cprom_lanes"), 0, CPROM_DEFAULT_MAX_LANES);
-	assert_int_equal(count_of_text(page, "# HELP "), 14);
-	assert_int_equal(count_of_text(page, "# TYPE "), 14);
+	assert_int_equal(count_of_text(page, "# HELP "), 15);
+	assert_int_equal(count_of_text(page, "# TYPE "), 15);
 	free(page);
 }
 

@@ -93,6 +93,34 @@ the_window_passes_but_count_and_sum_stay(void **state)
 	assert_double(cprom_summary_sum(s), 16);
 }
 
+static void
+what_quantiles_leave_out_for_lack_of_memory_is_counted(void **state)
+{
+	static const char missed[] = "cprom_quantile_observations_dropped_total";
+	cprom_registry *small = cprom_registry_new(.max_bytes = 128 << 10, .self_metrics = 1);
+	cprom_summary *s = cprom_summary_new("s", "A summary.", .registry = small,
+					     .quantiles = CPROM_QUANTILES(0.5));
+	double v = DBL_MIN;
+
+	(void)state;
+	assert_non_null(s);
+	cprom_summary_observe(s, v);
+	assert_double(sample(small, missed), 0);
+	for (uint64_t n = 2; sample(small, missed) == 0; n++) {
+		v *= 4; /* further than a leaf reaches */
+		assert_true(v < DBL_MAX / 4);
+		cprom_summary_observe(s, v);
+		assert_true(cprom_summary_count(s) == n);
+	}
+	assert_true(cprom_summary_quantile(s, 1) < v / 2);
+	cprom_summary_observe(s, v);
+	assert_double(sample(small, missed), 2);
+	cprom_summary_observe(s, DBL_MIN);
+	assert_double(sample(small, missed), 2);
+	assert_double(dropped(small, "no_memory"), 0);
+	cprom_registry_free(small);
+}
+
 /* ---- quantiles ------------------------------------------------------------ */
 
 static uint64_t seed = 42;
@@ -363,6 +391,7 @@ main(void)
 		TEST(an_empty_summary_shows_nan_quantiles),
 		TEST(nan_is_dropped_and_counted),
 		TEST(the_window_passes_but_count_and_sum_stay),
+		cmocka_unit_test(what_quantiles_leave_out_for_lack_of_memory_is_counted),
 		TEST(every_quantile_is_within_1_1_percent),
 		TEST(the_page_shows_what_quantile_says),
 		TEST(infinities_and_zero_are_themselves),
