@@ -565,7 +565,7 @@ typedef struct cprom_server_options {
 	int (*handler)(cprom_request *request, cprom_response *response, void *arg);
 	void *handler_arg;
 	unsigned max_connections;  /* 0: 256; a slow or idle one makes room for a new one */
-	unsigned max_scrapes;      /* pages under way at a time, more get 503; 0: 16 */
+	unsigned max_scrapes;      /* pages under way at a time; more wait, then get 503; 0: 16 */
 	unsigned head_timeout_ms;  /* for a whole request head; 0: 10 s */
 	unsigned idle_timeout_ms;  /* between requests; 0: 300 s */
 	unsigned write_timeout_ms; /* without progress of a reader; 0: 30 s */

@@ -324,6 +324,25 @@ cpromi_listener_port(const struct listener *l)
 	return at.at.any.sa_family == AF_INET6 ? ntohs(at.at.in6.sin6_port) : 0;
 }
 
+uint64_t
+cpromi_endpoint_origin(const struct endpoint *from)
+{
+	const struct in6_addr *in6 = &from->at.in6.sin6_addr;
+	uint32_t host;
+	uint64_t network;
+
+	if (from->at.any.sa_family == AF_INET)
+		return from->at.in.sin_addr.s_addr;
+	if (from->at.any.sa_family != AF_INET6)
+		return 0;
+	if (IN6_IS_ADDR_V4MAPPED(in6)) {
+		memcpy(&host, in6->s6_addr + 12, sizeof(host));
+		return host;
+	}
+	memcpy(&network, in6->s6_addr, sizeof(network));
+	return network;
+}
+
 void
 cpromi_listener_close(struct listener *l)
 {

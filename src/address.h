@@ -7,11 +7,12 @@
 
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/un.h>
 
-/* One way to bind; only the member that family names is set. */
+/* One way to bind, or who has connected; only the member that family names is set. */
 struct endpoint {
 	sa_family_t family;
 	socklen_t n; /* bytes of the member */
@@ -53,6 +54,12 @@ int cpromi_listener_open(const char *text, mode_t mode, struct listener *l);
 
 /* The port; 0 if it has none. */
 int cpromi_listener_port(const struct listener *l);
+
+/*
+ * Where a client comes from, to tell hosts apart: of IPv6 the network of 64 bits, in which a host
+ * may have any address. All clients of a Unix socket are of one.
+ */
+uint64_t cpromi_endpoint_origin(const struct endpoint *from);
 
 /*
  * Ends listening, also for descriptors that forked children still hold, and

@@ -2,7 +2,7 @@
 /*
  * http_conn: one client's connection, as a machine that runs until its socket would block.
  *
- *     READ_HEAD ──► READ_BODY ──► SEND ──► READ_HEAD, LINGER or the end
+ *     READ_HEAD ──► READ_BODY ──► WAIT ──► SEND ──► READ_HEAD, LINGER or the end
  *
  *  1. A body is dropped before the request is answered, so the next request
  *     begins where it should, whatever the answer was.
@@ -84,14 +84,33 @@ receive(struct http_conn *c, enum http_want otherwise)
 	return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) ? otherwise : HTTP_WANT_CLOSE;
 }
 
+/* The answer is there. */
 static enum http_want
-answer(struct http_conn *c)
+begin_to_send(struct http_conn *c)
 {
-	cpromi_http_site_answer(c->site, &c->head, c->buffer, &c->peer, &c->answer);
 	if (c->answer.page.buffer != NULL)
 		c->credit -= PART_COST;
 	c->phase = HTTP_SEND;
 	return HTTP_GO_ON;
+}
+
+static enum http_want
+answer(struct http_conn *c)
+{
+	cpromi_http_site_answer(c->site, &c->head, c->buffer, &c->peer, &c->answer);
+	if (c->answer.waiting.text == NULL)
+		return begin_to_send(c);
+	c->phase = HTTP_WAIT;
+	return HTTP_WANT_PLACE;
+}
+
+static enum http_want
+begin_page(struct http_conn *c)
+{
+	if (c->answer.counted == NULL)
+		return HTTP_WANT_CLOSE; /* the client has gone */
+	cpromi_http_site_go_on(c->site, &c->answer);
+	return begin_to_send(c);
 }
 
 /* Nothing else is on its way out now, so 25 bytes find room; if not, the client is not worth it. */
@@ -205,9 +224,8 @@ enum http_want
 cpromi_http_conn_run(struct http_conn *c)
 {
 	static enum http_want (*const phases[])(struct http_conn *) = {
-		[HTTP_READ_HEAD] = read_head,
-		[HTTP_READ_BODY] = read_body,
-		[HTTP_SEND] = send_answer,
+		[HTTP_READ_HEAD] = read_head, [HTTP_READ_BODY] = read_body,
+		[HTTP_WAIT] = begin_page,     [HTTP_SEND] = send_answer,
 		[HTTP_LINGER] = linger,
 	};
 
@@ -229,7 +247,12 @@ cpromi_http_conn_expire(struct http_conn *c)
 		return HTTP_WANT_RESET;
 	if (c->phase == HTTP_LINGER || (c->phase == HTTP_READ_HEAD && c->n == 0))
 		return HTTP_WANT_CLOSE;
-	refuse(c, 408);
+	if (c->phase == HTTP_WAIT) {
+		cpromi_http_site_go_on(c->site, &c->answer);
+		c->phase = HTTP_SEND;
+	} else {
+		refuse(c, 408);
+	}
 	return cpromi_http_conn_run(c);
 }
 

@@ -18,6 +18,7 @@
 enum http_want {
 	HTTP_WANT_REQUEST, /* the first byte of the next request */
 	HTTP_WANT_INPUT,   /* the rest of a request */
+	HTTP_WANT_PLACE,   /* a place among the pages under way */
 	HTTP_WANT_OUTPUT,  /* room for more of the answer, or just another turn */
 	HTTP_WANT_LINGER,  /* the client's own end of the connection, after the last answer */
 	HTTP_WANT_CLOSE,   /* nothing: close it */
@@ -25,7 +26,7 @@ enum http_want {
 	HTTP_GO_ON,        /* inside http_conn only */
 };
 
-enum http_phase { HTTP_READ_HEAD, HTTP_READ_BODY, HTTP_SEND, HTTP_LINGER };
+enum http_phase { HTTP_READ_HEAD, HTTP_READ_BODY, HTTP_WAIT, HTTP_SEND, HTTP_LINGER };
 
 /* All of it belongs to the thread that runs the server. */
 struct http_conn {
@@ -57,8 +58,8 @@ void cpromi_http_conn_begin(struct http_conn *c, struct http_site *site, int fd,
 
 /*
  * Does what can be done now, a bounded amount of it. Called when the socket is
- * ready for what the last run wanted (for HTTP_WANT_OUTPUT: for writing; else
- * for reading).
+ * ready for what the last run wanted (for HTTP_WANT_OUTPUT: for writing; for
+ * HTTP_WANT_PLACE: once admitted, or when the client has gone; else for reading).
  */
 enum http_want cpromi_http_conn_run(struct http_conn *c);
 

@@ -13,6 +13,11 @@
  *     change by single stores, while the queues may have been copied in the middle
  *     of a change. So a child gives back the clients, and leaves alone what a thread
  *     that it does not have was answering them with.
+ *  4. Pages that are under way at the limit let others wait, for WAIT_MS, rather than be refused:
+ *     most end within milliseconds. Many clients of few hosts must not keep another host's
+ *     scraper from its page. So the clients of one host (of IPv6, network) go in order, and of
+ *     the hosts' first ones the newest goes first: who asks once in a while goes next,
+ *     and where there are too many, those wait in vain who have waited longest anyway.
  */
 #define _GNU_SOURCE 1 /* accept4 */
 #include "http_loop.h"
@@ -38,7 +43,9 @@
 #define SLOW_MS 500         /* when full, who takes longer for a request goes before the idle */
 #define NEW_MS 50           /* when full, what a newcomer may take for it */
 #define STUCK_MS 100        /* when full, an answer of which nothing is taken makes room */
-#define STALLED_MS 250      /* at the limit of pages, one that nobody takes makes room */
+#define STALLED_MS 400      /* at the limit of pages, one that nobody takes makes room */
+#define WAIT_MS 600         /* for a place among the pages */
+#define LOOK_MS 50          /* between two looks for a page that nobody takes, while others wait */
 #define FLOWING_MS 1000     /* where the last two do not count: some was taken after a wait */
 #define UNSENT_BYTES 131072 /* of an answer in the kernel, beside what its reader has room for */
 #define NEVER INT64_MAX
@@ -50,7 +57,9 @@ struct client {
 	enum http_want want; /* its queue, or DROPPED */
 	uint32_t events;     /* that epoll watches */
 	unsigned slot;
+	bool first;            /* waits for a place, and no other of its origin for longer */
 	int64_t since;         /* when the wait began */
+	uint64_t origin;       /* the host */
 	struct http_conn conn; /* whose buffer stands behind this struct */
 };
 
@@ -59,11 +68,24 @@ static THREAD_LOCAL struct http_loop *running;
 
 /* ---- queues ---- */
 
+/* The first of an origin from c on in its queue. */
+static struct client *
+find_origin(struct client *c, uint64_t origin)
+{
+	while (c != NULL && c->origin != origin)
+		c = c->next;
+	return c;
+}
+
 static void
 enqueue(struct http_loop *l, struct client *c, enum http_want want)
 {
 	struct http_queue *q = &l->queues[want];
 
+	if (want == HTTP_WANT_PLACE) {
+		c->first = find_origin(q->first, c->origin) == NULL;
+		l->site.waiting++;
+	}
 	c->want = want;
 	c->since = l->now;
 	c->next = NULL;
@@ -80,6 +102,13 @@ dequeue(struct http_loop *l, struct client *c)
 {
 	struct http_queue *q = &l->queues[c->want];
 
+	if (c->want == HTTP_WANT_PLACE) {
+		struct client *heir = c->first ? find_origin(c->next, c->origin) : NULL;
+
+		if (heir != NULL)
+			heir->first = true;
+		l->site.waiting--;
+	}
 	if (c->prev != NULL)
 		c->prev->next = c->next;
 	else
@@ -159,11 +188,18 @@ free_dropped(struct http_loop *l)
 	}
 }
 
+/* Who waits for a place is told of EPOLLHUP and EPOLLERR alone. */
+static uint32_t
+events_of(enum http_want want)
+{
+	return want == HTTP_WANT_OUTPUT ? EPOLLOUT : want == HTTP_WANT_PLACE ? 0 : EPOLLIN;
+}
+
 /* Acts on what a connection wants after it ran. */
 static void
 settle(struct http_loop *l, struct client *c, enum http_want want)
 {
-	uint32_t events = want == HTTP_WANT_OUTPUT ? EPOLLOUT : EPOLLIN;
+	uint32_t events = events_of(want);
 
 	if (want >= HTTP_WANT_CLOSE || (l->site.closing && want != HTTP_WANT_OUTPUT)) {
 		drop(l, c, want == HTTP_WANT_RESET);
@@ -204,6 +240,17 @@ find_slow(const struct http_loop *l, enum http_want want, int64_t ms, bool page)
 	return NULL;
 }
 
+/* Who waits for a place behind another of its origin; NULL if nobody does. */
+static struct client *
+find_follower(const struct http_loop *l)
+{
+	struct client *c = l->queues[HTTP_WANT_PLACE].first;
+
+	while (c != NULL && c->first)
+		c = c->next;
+	return c;
+}
+
 /*
  * Who has to go for one more client: the slowest of the first kind that there is; NULL if nobody. A scraper
  * that is idle between two pages goes before newcomers, who may be scrapers as well, but behind those who
@@ -217,33 +264,65 @@ find_for_client(const struct http_loop *l)
 		enum http_want want;
 		int64_t ms;
 	} kinds[] = {
-		{HTTP_WANT_LINGER, STUCK_MS}, {HTTP_WANT_INPUT, SLOW_MS},   {HTTP_WANT_REQUEST, 0},
+		{HTTP_WANT_LINGER, STUCK_MS}, {HTTP_WANT_INPUT, SLOW_MS},
+		{HTTP_WANT_REQUEST, 0},       {HTTP_WANT_PLACE, 0},
 		{HTTP_WANT_INPUT, NEW_MS},    {HTTP_WANT_OUTPUT, STUCK_MS},
 	};
 	struct client *c = NULL;
 
 	for (size_t i = 0; c == NULL && i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		c = find_slow(l, kinds[i].want, kinds[i].ms, false);
+		c = kinds[i].want == HTTP_WANT_PLACE
+			    ? find_follower(l)
+			    : find_slow(l, kinds[i].want, kinds[i].ms, false);
 	return c;
 }
 
-/* It makes room. An answer that is cut off must not look whole. */
+/* It makes room. An answer that is cut off must not look whole; who got none is told to come again. */
 static void
 dismiss(struct http_loop *l, struct client *c)
 {
+	if (c->want == HTTP_WANT_PLACE)
+		cpromi_http_conn_expire(&c->conn);
 	drop(l, c, c->want == HTTP_WANT_OUTPUT);
 }
 
-/* Makes room for one more page: drops one whose reader has taken nothing for a while. */
-static bool
-drop_for_page(struct http_site *site)
-{
-	struct http_loop *l = (struct http_loop *)site;
-	struct client *c = find_slow(l, HTTP_WANT_OUTPUT, STALLED_MS, true);
+/* ---- pages ---- */
 
+/* Who gets the next place: see 4. */
+static struct client *
+find_next(const struct http_loop *l)
+{
+	struct client *c = l->queues[HTTP_WANT_PLACE].last;
+
+	while (c != NULL && !c->first)
+		c = c->prev;
+	return c;
+}
+
+/* Is there a place for one more page? If not, one is cut off whose reader has taken nothing for a while. */
+static bool
+has_place(struct http_loop *l)
+{
+	struct client *c;
+
+	if (l->site.scrapes < l->site.max_scrapes)
+		return true;
+	c = find_slow(l, HTTP_WANT_OUTPUT, STALLED_MS, true);
 	if (c != NULL)
 		dismiss(l, c);
 	return c != NULL;
+}
+
+/* The pages begin in the next turn, for then the sockets can be written to. */
+static void
+give_places(struct http_loop *l)
+{
+	struct client *c;
+
+	while ((c = find_next(l)) != NULL && has_place(l)) {
+		cpromi_http_site_admit(&l->site, &c->conn.answer);
+		settle(l, c, HTTP_WANT_OUTPUT);
+	}
 }
 
 /* ---- accepting ---- */
@@ -259,7 +338,7 @@ find_slot(const struct http_loop *l)
 }
 
 static void
-add_client(struct http_loop *l, int fd)
+add_client(struct http_loop *l, int fd, uint64_t origin)
 {
 	int on = 1;
 	int unsent = UNSENT_BYTES;
@@ -275,6 +354,7 @@ add_client(struct http_loop *l, int fd)
 	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
 	cpromi_http_conn_begin(&c->conn, &l->site, fd, (char *)(c + 1));
 	c->events = EPOLLIN;
+	c->origin = origin;
 	c->slot = find_slot(l);
 	enqueue(l, c, HTTP_WANT_INPUT);
 	l->clients++;
@@ -318,6 +398,7 @@ accept_clients(struct http_loop *l)
 {
 	for (int i = 0; i < ACCEPTS; i++) {
 		struct client *leaves = NULL;
+		struct endpoint from = {.n = sizeof(from.at)};
 		int fd;
 
 		if (l->clients >= l->max_clients) {
@@ -327,7 +408,7 @@ accept_clients(struct http_loop *l)
 				return;
 			}
 		}
-		fd = accept4(l->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		fd = accept4(l->listener.fd, &from.at.any, &from.n, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd < 0) {
 			if (try_again(l, errno))
 				continue;
@@ -335,7 +416,7 @@ accept_clients(struct http_loop *l)
 		}
 		if (leaves != NULL)
 			dismiss(l, leaves);
-		add_client(l, fd);
+		add_client(l, fd, cpromi_endpoint_origin(&from));
 	}
 }
 
@@ -366,6 +447,8 @@ arm_timer(struct http_loop *l)
 	struct itimerspec at = {{0, 0}, {0, 0}};
 	int64_t first = l->accept_at;
 
+	if (l->site.waiting > 0 && l->now + LOOK_MS < first)
+		first = l->now + LOOK_MS;
 	for (int i = 0; i < CPROMI_HTTP_QUEUES; i++)
 		if (deadline(&l->queues[i]) < first)
 			first = deadline(&l->queues[i]);
@@ -425,6 +508,7 @@ cpromi_http_loop_turn(struct http_loop *l, int timeout_ms)
 	expire(l);
 	if (incoming && l->listener.fd >= 0 && l->accept_at == NEVER)
 		accept_clients(l);
+	give_places(l);
 	free_dropped(l);
 	arm_timer(l);
 	running = outer;
@@ -478,7 +562,7 @@ cpromi_http_loop_open(struct http_loop *l, unsigned max_clients, bool wakes)
 
 	l->listener.fd = l->epoll = l->timer = l->wake = -1;
 	l->armed = l->accept_at = NEVER;
-	l->site.make_room = drop_for_page;
+	l->queues[HTTP_WANT_PLACE].timeout = WAIT_MS;
 	l->queues[HTTP_WANT_LINGER].timeout = LINGER_MS;
 	l->max_clients = max_clients;
 	l->slots = calloc(max_clients, sizeof(*l->slots));

@@ -23,7 +23,7 @@ struct http_queue {
 
 /* Read and written by the thread that runs the server, but for what is set up before and the slots. */
 struct http_loop {
-	struct http_site site; /* first: make_room() finds the loop by it; set up by the server */
+	struct http_site site; /* set up by the server */
 	struct listener listener;
 	int epoll;
 	int timer;

@@ -107,16 +107,12 @@ answer_options(struct exchange *x)
 }
 
 static void
-answer_page(struct exchange *x)
+open_page(struct exchange *x)
 {
 	struct http_answer *a = x->answer;
 	struct http_site *site = x->site;
 	int status;
 
-	if (site->scrapes >= site->max_scrapes && !site->make_room(site)) {
-		answer_status(x, 503);
-		return;
-	}
 	status = cpromi_http_page_open(&a->page, &site->spare, site->registry, &x->request,
 				       !site->no_gzip, &x->reply);
 	if (status != 0) {
@@ -128,6 +124,15 @@ answer_page(struct exchange *x)
 	a->keep_alive = x->reply.keep_alive;
 	a->out = a->page.buffer + a->page.start;
 	a->left = a->page.end - a->page.start;
+}
+
+static void
+answer_page(struct exchange *x)
+{
+	if (x->site->scrapes < x->site->max_scrapes && x->site->waiting == 0)
+		open_page(x);
+	else
+		x->answer->waiting = x->request;
 }
 
 static void
@@ -240,24 +245,53 @@ route(struct exchange *x)
 	}
 }
 
-void
-cpromi_http_site_answer(struct http_site *site, const struct http_head *h, char *text,
-			const struct http_peer *peer, struct http_answer *a)
+static struct exchange
+begin(struct http_site *site, const struct http_head *h, struct http_answer *a)
 {
-	struct exchange x = {
+	*a = (struct http_answer){0};
+	return (struct exchange){
 		.site = site,
 		.reply = {.old = h->minor == 0, .keep_alive = h->keep_alive && !site->closing},
 		.head_only = h->method == HTTP_HEAD,
 		.answer = a,
 	};
+}
 
-	*a = (struct http_answer){0};
+void
+cpromi_http_site_answer(struct http_site *site, const struct http_head *h, char *text,
+			const struct http_peer *peer, struct http_answer *a)
+{
+	struct exchange x = begin(site, h, a);
+
 	if (cpromi_http_request_open(&x.request, h, text) < 0) {
 		answer_status(&x, 400);
 		return;
 	}
 	x.request.peer = peer;
 	route(&x);
+}
+
+void
+cpromi_http_site_admit(struct http_site *site, struct http_answer *a)
+{
+	site->scrapes++;
+	a->counted = site;
+}
+
+void
+cpromi_http_site_go_on(struct http_site *site, struct http_answer *a)
+{
+	struct cprom_request request = a->waiting;
+	bool admitted = a->counted != NULL;
+	struct exchange x = begin(site, request.head, a);
+
+	x.request = request;
+	if (admitted) {
+		site->scrapes--; /* open_page() counts it, if it succeeds */
+		open_page(&x);
+	} else {
+		answer_status(&x, 503);
+	}
 }
 
 int

@@ -20,12 +20,10 @@ struct http_site {
 	bool no_gzip;
 	uint32_t max_head; /* bytes of a request's */
 	unsigned max_scrapes;
-	unsigned scrapes; /* pages under way */
+	unsigned scrapes; /* pages under way, or about to be */
+	unsigned waiting; /* clients that wait for a place among them */
 	struct http_spare spare;
 	bool closing; /* the server stops: no connection is kept alive */
-
-	/* Ends a page that stands still, so that another can begin; false if there is none. */
-	bool (*make_room)(struct http_site *site);
 };
 
 /* One answer on its way out. All zeros is none. */
@@ -36,11 +34,18 @@ struct http_answer {
 	struct http_page page;
 	struct http_site *counted; /* where the page counts as under way; NULL if it does not */
 	bool keep_alive;
+	struct cprom_request waiting; /* for a place among the pages; text NULL: it is not */
 };
 
-/* Answers the good request whose head is at text; the handler and the scrape run here. */
+/* Answers the good request whose head is at text, or lets it wait; the handler and the scrape run here. */
 void cpromi_http_site_answer(struct http_site *site, const struct http_head *h, char *text,
 			     const struct http_peer *peer, struct http_answer *a);
+
+/* Gives a place to one that waits. */
+void cpromi_http_site_admit(struct http_site *site, struct http_answer *a);
+
+/* Answers one that waited: with its page if it was given a place, else with 503. */
+void cpromi_http_site_go_on(struct http_site *site, struct http_answer *a);
 
 /* Answers a request that is at fault; the connection is to be closed. */
 void cpromi_http_site_refuse(int status, bool head_only, struct http_answer *a);

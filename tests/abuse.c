@@ -12,7 +12,8 @@
  *
  * What must hold
  *  A1  Each scrape gives the whole right page within LIMIT_MS, or 503 with Retry-After within it, but that
- *      only where the attack asks for pages. A connection found closed is made anew, as Go does.
+ *      only where the attack asks for pages, and less often than the page. A connection found closed is
+ *      made anew, as Go does.
  *  A2  When the attack is over, the next scrape has its page at once.
  *  A3  The daemon's resident memory grows by no more than GROWTH_KIB.
  *  A4  Then it has the threads and descriptors that it had before, and ends well when told.
@@ -73,6 +74,7 @@
 #define GIVE_UP_MS 20000 /* for one scrape, and for all that an attack has to see */
 #define LEAST_PAGES 5    /* before an attack ends */
 #define PAUSE_US 10000   /* between two */
+#define HOSTS 8          /* of the attackers; the scraper has one of its own */
 #define FEW_FILES 128    /* descriptors of a daemon that has few */
 #define STOP_MS 100      /* what a server is given to stop */
 #define LONG 3           /* seconds from which on it is not the bounded version */
@@ -844,7 +846,7 @@ dial(const struct attack *a, struct bot *b)
 {
 	struct epoll_event e = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = b};
 
-	b->fd = connect_from(1 + b->id % 64, crowd.port, kind_of(a, b)->buffers);
+	b->fd = connect_from(1 + b->id % HOSTS, crowd.port, kind_of(a, b)->buffers);
 	b->due = now_ms() + 10;
 	if (b->fd < 0)
 		return;
@@ -939,8 +941,8 @@ judge(const struct attack *a, const struct scraper *s, const struct state *befor
 		complain("%s: %s", a->name, s->wrong);
 	if (s->slowest > limit_ms)
 		complain("%s: a scrape took %.0f ms", a->name, s->slowest);
-	if (pages < LEAST_PAGES)
-		complain("%s: no more than %u pages", a->name, pages);
+	if (pages < LEAST_PAGES || pages <= s->refused)
+		complain("%s: no more than %u pages, %u refused", a->name, pages, s->refused);
 	if (after->peak - before->rss > GROWTH_KIB)
 		complain("%s: the memory grew", a->name);
 	if (after->files != before->files || after->threads != before->threads)

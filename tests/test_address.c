@@ -162,6 +162,31 @@ a_free_port_is_found_and_told(void **state)
 	}
 }
 
+static uint64_t
+origin(const char *text)
+{
+	struct endpoint e = {.n = sizeof(e.at)};
+
+	if (inet_pton(AF_INET, text, &e.at.in.sin_addr) == 1)
+		e.at.any.sa_family = AF_INET;
+	else if (inet_pton(AF_INET6, text, &e.at.in6.sin6_addr) == 1)
+		e.at.any.sa_family = AF_INET6;
+	else
+		e.at.any.sa_family = AF_UNIX;
+	return cpromi_endpoint_origin(&e);
+}
+
+static void
+hosts_are_told_apart_but_not_by_what_they_may_choose(void **state)
+{
+	(void)state;
+	assert_true(origin("192.0.2.1") != origin("192.0.2.2"));
+	assert_true(origin("::ffff:192.0.2.1") == origin("192.0.2.1"));
+	assert_true(origin("2001:db8:0:1::1") == origin("2001:db8:0:1:ffff::2"));
+	assert_true(origin("2001:db8:0:1::1") != origin("2001:db8:0:2::1"));
+	assert_true(origin("a Unix socket") == origin("another"));
+}
+
 static void
 a_taken_port_is_an_error_that_names_the_address(void **state)
 {
@@ -359,6 +384,7 @@ main(void)
 		cmocka_unit_test(no_text_is_an_error),
 		cmocka_unit_test(a_path_longer_than_a_socket_path_is_an_error),
 		cmocka_unit_test(a_free_port_is_found_and_told),
+		cmocka_unit_test(hosts_are_told_apart_but_not_by_what_they_may_choose),
 		cmocka_unit_test(a_taken_port_is_an_error_that_names_the_address),
 		cmocka_unit_test(a_foreign_host_is_an_error_that_names_the_address),
 		cmocka_unit_test(a_socket_file_has_the_mode_asked_for_whatever_the_umask),

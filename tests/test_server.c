@@ -124,8 +124,10 @@ struct reply {
 	size_t length;
 };
 
+/* from: an address of the same kind, or NULL. */
 static struct client
-connect_socket(cprom_server *step, const struct sockaddr *to, socklen_t n, int buffer)
+connect_socket(cprom_server *step, const struct sockaddr *from, const struct sockaddr *to,
+	       socklen_t n, int buffer)
 {
 	struct client c = {.fd = socket(to->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0),
 			   .server = step};
@@ -134,6 +136,8 @@ connect_socket(cprom_server *step, const struct sockaddr *to, socklen_t n, int b
 	assert_true(c.fd >= 0);
 	if (buffer > 0)
 		setsockopt(c.fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof(buffer));
+	if (from != NULL)
+		assert_int_equal(bind(c.fd, from, n), 0);
 	assert_int_equal(connect(c.fd, to, n), 0);
 	setsockopt(c.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	return c;
@@ -146,7 +150,7 @@ connect_port(cprom_server *step, int port, int buffer)
 				 .sin_port = htons((uint16_t)port),
 				 .sin_addr = {htonl(INADDR_LOOPBACK)}};
 
-	return connect_socket(step, (struct sockaddr *)&to, sizeof(to), buffer);
+	return connect_socket(step, NULL, (struct sockaddr *)&to, sizeof(to), buffer);
 }
 
 /* To a server that the test steps. */
@@ -162,7 +166,7 @@ connect_unix(cprom_server *step, const char *path)
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
 
 	memcpy(to.sun_path, path, strlen(path));
-	return connect_socket(step, (struct sockaddr *)&to,
+	return connect_socket(step, NULL, (struct sockaddr *)&to,
 			      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path)),
 			      0);
 }
@@ -1014,12 +1018,33 @@ assert_cut(struct client *c)
 	assert_int_equal(result, -1);
 }
 
+/* A client that reads its page, and pauses: it keeps its place for a second. */
+static struct client
+pause_in_page(cprom_server *s)
+{
+	struct client c = stall(s);
+
+	read_some(&c);
+	return c;
+}
+
 static void
-one_page_too_many_is_503_with_retry_after(void **state)
+finish_page(struct client *c)
+{
+	struct reply r = hear_reply(c, false);
+
+	assert_page(&r, large);
+	free_reply(&r);
+	disconnect(c);
+}
+
+static void
+one_page_too_many_is_503_after_a_while(void **state)
 {
 	cprom_server *s = cprom_server_open("127.0.0.1:0", .registry = large, .max_scrapes = 1);
-	struct client slow = stall(s);
+	struct client slow = pause_in_page(s);
 	struct client c = connect_to(s);
+	long begin = now_ms();
 	struct reply r;
 
 	(void)state;
@@ -1027,14 +1052,11 @@ one_page_too_many_is_503_with_retry_after(void **state)
 	r = hear_reply(&c, false);
 	assert_int_equal(r.status, 503);
 	assert_string_equal(header(&r, "Retry-After"), "1");
+	assert_true(now_ms() - begin >= 400);
 	free_reply(&r);
-	r = hear_reply(&slow, false);
-	assert_page(&r, large);
-	free_reply(&r);
+	finish_page(&slow);
 	say_text(&c, GET("/metrics"));
-	expect_status(&c, 200, false);
-	disconnect(&c);
-	disconnect(&slow);
+	finish_page(&c);
 	cprom_server_stop(s);
 }
 
@@ -1058,25 +1080,132 @@ a_page_that_nobody_reads_makes_room_for_another(void **state)
 	cprom_server_stop(s);
 }
 
+/* A client of 127.0.0.HOST that asks, and does not read what comes. */
+static struct client
+ask_from(cprom_server *s, uint32_t host, const char *text)
+{
+	struct sockaddr_in from = {.sin_family = AF_INET,
+				   .sin_addr = {htonl((INADDR_LOOPBACK & ~0xFFu) | host)}};
+	struct sockaddr_in to = {.sin_family = AF_INET,
+				 .sin_port = htons((uint16_t)cprom_server_port(s)),
+				 .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	struct client c = connect_socket(s, (struct sockaddr *)&from, (struct sockaddr *)&to,
+					 sizeof(to), 4096);
+
+	say_text(&c, text);
+	run_out(s);
+	return c;
+}
+
+static bool
+is_answered(const struct client *c)
+{
+	return poll(&(struct pollfd){.fd = c->fd, .events = POLLIN}, 1, 0) == 1;
+}
+
 static void
-a_page_that_was_being_read_may_pause(void **state)
+one_page_too_many_waits_for_its_place(void **state)
 {
 	cprom_server *s = cprom_server_open("127.0.0.1:0", .registry = large, .max_scrapes = 1);
-	struct client slow = stall(s);
-	struct client c = connect_to(s);
+	struct client slow = pause_in_page(s);
+	struct client c = ask_from(s, 1, GET("/metrics") HEALTHY);
+	struct client healthy = connect_to(s);
 	struct reply r;
 
 	(void)state;
-	read_some(&slow);
-	run_for(s, 400);
-	say_text(&c, GET("/metrics"));
-	expect_status(&c, 503, false);
-	r = hear_reply(&slow, false);
+	expect_healthy(&healthy);
+	assert_false(is_answered(&c));
+	finish_page(&slow);
+	r = hear_reply(&c, false);
 	assert_page(&r, large);
 	free_reply(&r);
+	expect_status(&c, 200, false);
+	disconnect(&c);
+	disconnect(&healthy);
+	cprom_server_stop(s);
+}
+
+static void
+hosts_take_turns_at_the_places(void **state)
+{
+	cprom_server *s = cprom_server_open("127.0.0.1:0", .registry = large, .max_scrapes = 1);
+	struct client slow = pause_in_page(s);
+	struct client first = ask_from(s, 2, GET("/metrics"));
+	struct client second = ask_from(s, 2, GET("/metrics"));
+	struct client other = ask_from(s, 3, GET("/metrics"));
+
+	(void)state;
+	finish_page(&slow);
+	run_out(s);
+	assert_true(is_answered(&other));
+	assert_false(is_answered(&first) || is_answered(&second));
+	finish_page(&other);
+	run_out(s);
+	assert_true(is_answered(&first));
+	assert_false(is_answered(&second));
+	finish_page(&first);
+	finish_page(&second);
+	cprom_server_stop(s);
+}
+
+static void
+who_goes_while_waiting_lets_the_next_one_in(void **state)
+{
+	cprom_server *s = cprom_server_open("127.0.0.1:0", .registry = large, .max_scrapes = 1);
+	struct client slow = pause_in_page(s);
+	struct client gone = ask_from(s, 2, GET("/metrics"));
+	struct client next = ask_from(s, 2, GET("/metrics"));
+	struct linger at_once = {.l_onoff = 1};
+
+	(void)state;
+	setsockopt(gone.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	disconnect(&gone);
+	run_out(s);
+	finish_page(&slow);
+	finish_page(&next);
+	cprom_server_stop(s);
+}
+
+static void
+who_waits_behind_another_of_its_host_makes_room(void **state)
+{
+	cprom_server *s = cprom_server_open("127.0.0.1:0", .registry = large, .max_scrapes = 1,
+					    .max_connections = 4);
+	struct client slow = pause_in_page(s);
+	struct client first = ask_from(s, 2, GET("/metrics"));
+	struct client second = ask_from(s, 2, GET("/metrics"));
+	struct client other = ask_from(s, 3, GET("/metrics"));
+	struct client c = connect_to(s);
+
+	(void)state;
+	expect_healthy(&c);
+	expect_status(&second, 503, false);
+	assert_closed(&second);
+	assert_false(is_answered(&first) || is_answered(&other));
+	finish_page(&slow);
+	finish_page(&other);
+	finish_page(&first);
+	disconnect(&second);
+	disconnect(&c);
+	cprom_server_stop(s);
+}
+
+static void
+stopping_ends_who_waits(void **state)
+{
+	cprom_server *s = cprom_server_open("127.0.0.1:0", .registry = large, .max_scrapes = 1,
+					    .stop_timeout_ms = 20);
+	struct client slow = pause_in_page(s);
+	struct client c = ask_from(s, 2, GET("/metrics"));
+
+	(void)state;
+	assert_false(is_answered(&c));
+	cprom_server_stop(s);
+	c.server = slow.server = NULL;
+	assert_closed(&c);
+	assert_cut(&slow);
 	disconnect(&c);
 	disconnect(&slow);
-	cprom_server_stop(s);
 }
 
 /* Bytes that the kernel holds of what the server in this process has sent to the client. */
@@ -1808,7 +1937,7 @@ a_refused_client_costs_no_scrape(void **state)
 	assert_non_null(s);
 	slow = connect_port(s, cprom_server_port(s), 4096);
 	say_text(&slow, "GET /metrics HTTP/1.1\r\n" HOST TOKEN "\r\n");
-	hear_text(&slow, "200 OK");
+	read_some(&slow);
 	c = connect_to(s);
 	expect_access(&c, "GET /metrics", "", 401);
 	expect_access(&c, "GET /metrics", TOKEN, 503);
@@ -2271,9 +2400,13 @@ main(void)
 		cmocka_unit_test(http_1_0_is_kept_alive_only_on_request),
 		cmocka_unit_test(a_slow_reader_gets_the_whole_page_and_others_do_not_wait),
 		cmocka_unit_test(the_landing_page_links_to_the_metrics),
-		cmocka_unit_test(one_page_too_many_is_503_with_retry_after),
+		cmocka_unit_test(one_page_too_many_is_503_after_a_while),
 		cmocka_unit_test(a_page_that_nobody_reads_makes_room_for_another),
-		cmocka_unit_test(a_page_that_was_being_read_may_pause),
+		cmocka_unit_test(one_page_too_many_waits_for_its_place),
+		cmocka_unit_test(hosts_take_turns_at_the_places),
+		cmocka_unit_test(who_goes_while_waiting_lets_the_next_one_in),
+		cmocka_unit_test(who_waits_behind_another_of_its_host_makes_room),
+		cmocka_unit_test(stopping_ends_who_waits),
 		cmocka_unit_test(the_kernel_holds_little_of_a_page_that_nobody_reads),
 		cmocka_unit_test(a_reader_that_stops_is_cut_off),
 		cmocka_unit_test(a_head_that_does_not_end_is_408_and_silence_is_just_closed),
