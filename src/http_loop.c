@@ -240,14 +240,17 @@ find_slow(const struct http_loop *l, enum http_want want, int64_t ms, bool page)
 	return NULL;
 }
 
-/* Who waits for a place behind another of its origin; NULL if nobody does. */
+/*
+ * Who waits for a place behind another of its origin; NULL if nobody does. The last to come: whoever then is the
+ * first of a crowd is no newer than a scraper of another origin, which goes before it (see 4).
+ */
 static struct client *
 find_follower(const struct http_loop *l)
 {
-	struct client *c = l->queues[HTTP_WANT_PLACE].first;
+	struct client *c = l->queues[HTTP_WANT_PLACE].last;
 
 	while (c != NULL && c->first)
-		c = c->next;
+		c = c->prev;
 	return c;
 }
 

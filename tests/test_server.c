@@ -1170,22 +1170,24 @@ static void
 who_waits_behind_another_of_its_host_makes_room(void **state)
 {
 	cprom_server *s = cprom_server_open("127.0.0.1:0", .registry = large, .max_scrapes = 1,
-					    .max_connections = 4);
+					    .max_connections = 5);
 	struct client slow = pause_in_page(s);
 	struct client first = ask_from(s, 2, GET("/metrics"));
 	struct client second = ask_from(s, 2, GET("/metrics"));
+	struct client third = ask_from(s, 2, GET("/metrics"));
 	struct client other = ask_from(s, 3, GET("/metrics"));
 	struct client c = connect_to(s);
 
 	(void)state;
 	expect_healthy(&c);
-	expect_status(&second, 503, false);
-	assert_closed(&second);
-	assert_false(is_answered(&first) || is_answered(&other));
+	expect_status(&third, 503, false);
+	assert_closed(&third);
+	assert_false(is_answered(&first) || is_answered(&second) || is_answered(&other));
 	finish_page(&slow);
 	finish_page(&other);
 	finish_page(&first);
-	disconnect(&second);
+	finish_page(&second);
+	disconnect(&third);
 	disconnect(&c);
 	cprom_server_stop(s);
 }
