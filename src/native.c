@@ -540,7 +540,7 @@ read_record(struct native_view *v, struct record *r, void *memory)
 		.zero_count = m.zero_count,
 		.count = m.zero_count,
 		.sum = m.sum,
-		.created = r->created,
+		.created_ms = r->created_ms,
 		.buckets = m.rows,
 		.bucket_count = m.row_count,
 		.classic = m.classic,

@@ -67,7 +67,7 @@ struct native_view {
 	uint64_t zero_count;
 	uint64_t count; /* N2 */
 	double sum;
-	double created;                      /* or reset: Unix time in seconds */
+	int64_t created_ms;                  /* or reset: Unix time */
 	const struct native_bucket *buckets; /* by ascending index */
 	size_t bucket_count;
 	const uint64_t *classic; /* cumulative, one per bound of the shape, without +Inf */

@@ -383,12 +383,10 @@ static char *
 before_native(char *p, const struct samples *s)
 {
 	const struct native_view *v = s->native;
-	int64_t created = (int64_t)v->created;
 
 	for (size_t i = s->told_apart; i-- > 0;)
 		p = before_exemplar(p, HISTOGRAM_EXEMPLARS, s, i);
-	p = before_time(p, HISTOGRAM_CREATED, created,
-			(uint32_t)((v->created - (double)created) * 1e9));
+	p = before_created(p, HISTOGRAM_CREATED, v->created_ms);
 	p = before_side(p, HISTOGRAM_POSITIVE_SPAN, v, NATIVE_POSITIVE);
 	p = before_mark(p, v);
 	p = before_side(p, HISTOGRAM_NEGATIVE_SPAN, v, NATIVE_NEGATIVE);

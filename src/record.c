@@ -17,7 +17,7 @@ cpromi_record_take(struct shape *s)
 
 	if (r == NULL)
 		return NULL;
-	r->created = cpromi_unix_seconds();
+	r->created_ms = cpromi_unix_ms();
 	r->started = cpromi_monotonic_ns();
 	store_relaxed(&r->leaves, 0);
 	store_relaxed(&r->limits, record_limits(record_first_shift(s), NOT_WIDENED));

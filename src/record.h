@@ -26,11 +26,11 @@
 
 struct record {
 	struct handle handle;
-	atomic_u64 limits; /* by compare-and-swap; only ever coarser */
-	atomic_u64 root;   /* of the tree; stays when the record is given back */
-	double created;    /* Unix time in seconds */
-	uint64_t started;  /* the same by the monotonic clock, in nanoseconds */
-	atomic_u32 leaves; /* at most; see cpromi_record_leaf() */
+	atomic_u64 limits;  /* by compare-and-swap; only ever coarser */
+	atomic_u64 root;    /* of the tree; stays when the record is given back */
+	int64_t created_ms; /* Unix time */
+	uint64_t started;   /* the same by the monotonic clock, in nanoseconds */
+	atomic_u32 leaves;  /* at most; see cpromi_record_leaf() */
 };
 
 static inline uint64_t

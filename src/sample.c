@@ -143,9 +143,8 @@ cpromi_samples_read(struct samples *r, const struct series *s, bool canonical, v
 	begin(r, s, out, max);
 	r->extras = canonical ? shape->canonical : shape->texts;
 	if (cpromi_family_of_series(s)->registry->created && has_beginning(h->type))
-		r->created_ms = h->kind == HANDLE_NATIVE
-					? (int64_t)(cpromi_record_of(h)->created * 1e3)
-					: *text_created(s->text);
+		r->created_ms = h->kind == HANDLE_NATIVE ? cpromi_record_of(h)->created_ms
+							 : *text_created(s->text);
 	switch (h->type) {
 	case CPROM_TYPE_COUNTER:
 		out[0] = cprom_counter_value((const cprom_counter *)h);

@@ -851,7 +851,7 @@ the_worked_body_is_written_byte_for_byte(void **state)
 		.schema = 1,
 		.zero_threshold = 0x1p-128,
 		.zero_count = 1,
-		.created = 1754000000,
+		.created_ms = 1754000000000,
 		.buckets = few,
 		.bucket_count = 3,
 	};
@@ -907,7 +907,8 @@ static void
 assert_native(const struct native_bucket *buckets, size_t count, const char *hex)
 {
 	static const double values[] = {1, 1, 1};
-	const struct native_view view = {.created = 1, .buckets = buckets, .bucket_count = count};
+	const struct native_view view = {
+		.created_ms = 1000, .buckets = buckets, .bucket_count = count};
 	const struct samples s = {
 		.type = CPROM_TYPE_HISTOGRAM,
 		.count = 3,

@@ -263,7 +263,7 @@ read_and_reset(unsigned t)
 
 	read_view(&v, histogram, memory[t]);
 	/* Only who took the record away has shown it for the last time. */
-	if (IS(v.created, 1) && before != cpromi_record_of((struct handle *)histogram))
+	if (v.created_ms == 1000 && before != cpromi_record_of((struct handle *)histogram))
 		shown[t] = (double)v.count;
 }
 
@@ -290,7 +290,7 @@ check_reset(void)
 	read_view(&v, histogram, memory[0]);
 	sum = shown[1] + (double)v.count;
 	EXPECT(IS(sum, 4) || (IS(sum, 3) && (torn || inside || !machine_is_sc())));
-	EXPECT(v.classic[0] == 0 && (v.count == 0 || IS(v.created, 10)));
+	EXPECT(v.classic[0] == 0 && (v.count == 0 || v.created_ms == 10000));
 	close_registry();
 }
 
