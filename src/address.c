@@ -328,19 +328,20 @@ uint64_t
 cpromi_endpoint_origin(const struct endpoint *from)
 {
 	const struct in6_addr *in6 = &from->at.in6.sin6_addr;
-	uint32_t host;
-	uint64_t network;
+	size_t begin = 0, end = 8;
+	uint64_t origin = 0;
 
 	if (from->at.any.sa_family == AF_INET)
-		return from->at.in.sin_addr.s_addr;
+		return ntohl(from->at.in.sin_addr.s_addr);
 	if (from->at.any.sa_family != AF_INET6)
 		return 0;
 	if (IN6_IS_ADDR_V4MAPPED(in6)) {
-		memcpy(&host, in6->s6_addr + 12, sizeof(host));
-		return host;
+		begin = 12;
+		end = 16;
 	}
-	memcpy(&network, in6->s6_addr, sizeof(network));
-	return network;
+	for (size_t i = begin; i < end; i++)
+		origin = origin << 8 | in6->s6_addr[i];
+	return origin;
 }
 
 void

@@ -243,7 +243,7 @@ cpromi_http_conn_run(struct http_conn *c)
 enum http_want
 cpromi_http_conn_expire(struct http_conn *c)
 {
-	if (c->phase == HTTP_SEND)
+	if (c->phase == HTTP_SEND || c->answer.counted != NULL)
 		return HTTP_WANT_RESET;
 	if (c->phase == HTTP_LINGER || (c->phase == HTTP_READ_HEAD && c->n == 0))
 		return HTTP_WANT_CLOSE;

@@ -63,7 +63,7 @@ void cpromi_http_conn_begin(struct http_conn *c, struct http_site *site, int fd,
  */
 enum http_want cpromi_http_conn_run(struct http_conn *c);
 
-/* The deadline of what it wants has passed. */
+/* The deadline of what it wants has passed, or who waits for a place is not to get one. */
 enum http_want cpromi_http_conn_expire(struct http_conn *c);
 
 /* Closes the socket, with a reset if so told, and frees what the answer holds. */

@@ -13,11 +13,12 @@
  *     change by single stores, while the queues may have been copied in the middle
  *     of a change. So a child gives back the clients, and leaves alone what a thread
  *     that it does not have was answering them with.
- *  4. Pages that are under way at the limit let others wait, for WAIT_MS, rather than be refused:
- *     most end within milliseconds. Many clients of few hosts must not keep another host's
- *     scraper from its page. So the clients of one host (of IPv6, network) go in order, and of
- *     the hosts' first ones the newest goes first: who asks once in a while goes next,
- *     and where there are too many, those wait in vain who have waited longest anyway.
+ *  4. At the limit of pages, others wait for WAIT_MS rather than be refused: most pages end
+ *     within milliseconds. Many requests of one host (of IPv6: network) must not keep another
+ *     host's scraper from its page, so hosts take turns: of each, the client that has waited
+ *     longest stands in line, and goes to the end of it if its host had the turn before.
+ *     Finding them walks the clients that wait, which costs less than a page that is long enough for
+ *     others to wait for.
  */
 #define _GNU_SOURCE 1 /* accept4 */
 #include "http_loop.h"
@@ -46,6 +47,7 @@
 #define STALLED_MS 400      /* at the limit of pages, one that nobody takes makes room */
 #define WAIT_MS 600         /* for a place among the pages */
 #define LOOK_MS 50          /* between two looks for a page that nobody takes, while others wait */
+#define MOST_WAITING 256    /* clients: more would not get a page in time, and they are walked */
 #define FLOWING_MS 1000     /* where the last two do not count: some was taken after a wait */
 #define UNSENT_BYTES 131072 /* of an answer in the kernel, beside what its reader has room for */
 #define NEVER INT64_MAX
@@ -57,9 +59,9 @@ struct client {
 	enum http_want want; /* its queue, or DROPPED */
 	uint32_t events;     /* that epoll watches */
 	unsigned slot;
-	bool first;            /* waits for a place, and no other of its origin for longer */
-	int64_t since;         /* when the wait began */
-	uint64_t origin;       /* the host */
+	int64_t since;   /* when the wait began */
+	uint64_t origin; /* the host */
+	uint64_t turn; /* of those who wait for a place, in line; 0: behind another of its origin */
 	struct http_conn conn; /* whose buffer stands behind this struct */
 };
 
@@ -83,7 +85,7 @@ enqueue(struct http_loop *l, struct client *c, enum http_want want)
 	struct http_queue *q = &l->queues[want];
 
 	if (want == HTTP_WANT_PLACE) {
-		c->first = find_origin(q->first, c->origin) == NULL;
+		c->turn = find_origin(q->first, c->origin) == NULL ? ++l->turns : 0;
 		l->site.waiting++;
 	}
 	c->want = want;
@@ -103,10 +105,10 @@ dequeue(struct http_loop *l, struct client *c)
 	struct http_queue *q = &l->queues[c->want];
 
 	if (c->want == HTTP_WANT_PLACE) {
-		struct client *heir = c->first ? find_origin(c->next, c->origin) : NULL;
+		struct client *heir = c->turn != 0 ? find_origin(c->next, c->origin) : NULL;
 
 		if (heir != NULL)
-			heir->first = true;
+			heir->turn = ++l->turns;
 		l->site.waiting--;
 	}
 	if (c->prev != NULL)
@@ -188,6 +190,36 @@ free_dropped(struct http_loop *l)
 	}
 }
 
+/* It makes room. An answer that is cut off must not look whole; who got none is told to come again. */
+static void
+dismiss(struct http_loop *l, struct client *c)
+{
+	if (c->want == HTTP_WANT_PLACE)
+		cpromi_http_conn_expire(&c->conn);
+	drop(l, c, c->want == HTTP_WANT_OUTPUT);
+}
+
+/* The last to come of those who wait for a place behind another of their origin; NULL if nobody does. */
+static struct client *
+find_follower(const struct http_loop *l)
+{
+	struct client *c = l->queues[HTTP_WANT_PLACE].last;
+
+	while (c != NULL && c->turn != 0)
+		c = c->prev;
+	return c;
+}
+
+/* Lets one more client wait for a place, if need be instead of another: who would get none anyway. */
+static void
+make_waiting_room(struct http_loop *l)
+{
+	struct client *c = find_follower(l);
+
+	if (l->site.waiting >= MOST_WAITING)
+		dismiss(l, c != NULL ? c : l->queues[HTTP_WANT_PLACE].first);
+}
+
 /* Who waits for a place is told of EPOLLHUP and EPOLLERR alone. */
 static uint32_t
 events_of(enum http_want want)
@@ -205,6 +237,8 @@ settle(struct http_loop *l, struct client *c, enum http_want want)
 		drop(l, c, want == HTTP_WANT_RESET);
 		return;
 	}
+	if (want == HTTP_WANT_PLACE)
+		make_waiting_room(l);
 	if (c->want != want || c->conn.progress) {
 		dequeue(l, c);
 		enqueue(l, c, want);
@@ -217,41 +251,31 @@ settle(struct http_loop *l, struct client *c, enum http_want want)
 
 /* ---- making room ---- */
 
-/*
- * The client that waits longest for this, as long as given at least; NULL if there is none. Not one for whom
- * an event is there already: it is not slow, the server is.
- */
+/* Is it the client that is slow, and not the server, for whom an event is there already? */
+static bool
+is_slow(const struct client *c)
+{
+	struct pollfd p = {.fd = c->conn.fd,
+			   .events = c->want == HTTP_WANT_OUTPUT ? POLLOUT : POLLIN};
+
+	return poll(&p, 1, 0) == 0;
+}
+
+/* The slow client that waits longest for this, as long as given at least; NULL if there is none. */
 static struct client *
 find_slow(const struct http_loop *l, enum http_want want, int64_t ms, bool page)
 {
 	struct client *c = l->queues[want].first;
 
 	for (; c != NULL && l->now - c->since >= ms; c = c->next) {
-		struct pollfd p = {.fd = c->conn.fd,
-				   .events = want == HTTP_WANT_OUTPUT ? POLLOUT : POLLIN};
-
 		if (page && c->conn.answer.counted == NULL)
 			continue;
 		if (c->conn.flows && l->now - c->since < FLOWING_MS)
 			continue;
-		if (poll(&p, 1, 0) == 0)
+		if (is_slow(c))
 			return c;
 	}
 	return NULL;
-}
-
-/*
- * Who waits for a place behind another of its origin; NULL if nobody does. The last to come: whoever then is the
- * first of a crowd is no newer than a scraper of another origin, which goes before it (see 4).
- */
-static struct client *
-find_follower(const struct http_loop *l)
-{
-	struct client *c = l->queues[HTTP_WANT_PLACE].last;
-
-	while (c != NULL && c->first)
-		c = c->prev;
-	return c;
 }
 
 /*
@@ -280,37 +304,54 @@ find_for_client(const struct http_loop *l)
 	return c;
 }
 
-/* It makes room. An answer that is cut off must not look whole; who got none is told to come again. */
-static void
-dismiss(struct http_loop *l, struct client *c)
-{
-	if (c->want == HTTP_WANT_PLACE)
-		cpromi_http_conn_expire(&c->conn);
-	drop(l, c, c->want == HTTP_WANT_OUTPUT);
-}
-
 /* ---- pages ---- */
 
 /* Who gets the next place: see 4. */
 static struct client *
 find_next(const struct http_loop *l)
 {
-	struct client *c = l->queues[HTTP_WANT_PLACE].last;
+	struct client *next = NULL;
 
-	while (c != NULL && !c->first)
-		c = c->prev;
+	for (struct client *c = l->queues[HTTP_WANT_PLACE].first; c != NULL; c = c->next)
+		if (c->turn != 0 && (next == NULL || c->turn < next->turn))
+			next = c;
+	return next;
+}
+
+/* The next client of an origin, from c on in its queue, to whom a page is under way. */
+static struct client *
+find_page(struct client *c, uint64_t origin)
+{
+	while ((c = find_origin(c, origin)) != NULL && c->conn.answer.counted == NULL)
+		c = c->next;
 	return c;
 }
 
-/* Is there a place for one more page? If not, one is cut off whose reader has taken nothing for a while. */
+/* A slow client whose host has other pages under way, if who is next has waited for long, and its host has none. */
+static struct client *
+find_surplus(const struct http_loop *l, const struct client *next)
+{
+	struct client *c = l->queues[HTTP_WANT_OUTPUT].first;
+
+	if (l->now - next->since < STALLED_MS || find_page(c, next->origin) != NULL)
+		return NULL;
+	while (c != NULL && (c->conn.answer.counted == NULL ||
+			     find_page(c->next, c->origin) == NULL || !is_slow(c)))
+		c = c->next;
+	return c;
+}
+
+/* Is there a place for who is next? If not, a page may be cut off for it. */
 static bool
-has_place(struct http_loop *l)
+has_place(struct http_loop *l, const struct client *next)
 {
 	struct client *c;
 
 	if (l->site.scrapes < l->site.max_scrapes)
 		return true;
 	c = find_slow(l, HTTP_WANT_OUTPUT, STALLED_MS, true);
+	if (c == NULL)
+		c = find_surplus(l, next);
 	if (c != NULL)
 		dismiss(l, c);
 	return c != NULL;
@@ -322,7 +363,7 @@ give_places(struct http_loop *l)
 {
 	struct client *c;
 
-	while ((c = find_next(l)) != NULL && has_place(l)) {
+	while ((c = find_next(l)) != NULL && has_place(l, c)) {
 		cpromi_http_site_admit(&l->site, &c->conn.answer);
 		settle(l, c, HTTP_WANT_OUTPUT);
 	}
@@ -508,10 +549,10 @@ cpromi_http_loop_turn(struct http_loop *l, int timeout_ms)
 	l->now = cpromi_monotonic_ms();
 	for (int i = 0; i < n; i++)
 		incoming |= handle_event(l, &events[i]);
+	give_places(l); /* before anybody has waited too long for them */
 	expire(l);
 	if (incoming && l->listener.fd >= 0 && l->accept_at == NEVER)
 		accept_clients(l);
-	give_places(l);
 	free_dropped(l);
 	arm_timer(l);
 	running = outer;
@@ -597,7 +638,7 @@ cpromi_http_loop_drain(struct http_loop *l, int64_t ms)
 	stop_listening(l);
 	for (int i = 0; i < CPROMI_HTTP_QUEUES; i++)
 		while (i != HTTP_WANT_OUTPUT && l->queues[i].first != NULL)
-			drop(l, l->queues[i].first, false);
+			dismiss(l, l->queues[i].first);
 	for (;;) {
 		int64_t left = end - cpromi_monotonic_ms();
 

@@ -30,6 +30,7 @@ struct http_loop {
 	int wake;          /* eventfd; -1: none */
 	int64_t now;       /* of this turn */
 	int64_t armed;     /* when the timer fires */
+	uint64_t turns;    /* that clients were given, to get a page */
 	int64_t accept_at; /* when accepting goes on; NEVER: it is not paused */
 	unsigned max_clients;
 	unsigned clients;

@@ -290,6 +290,7 @@ cpromi_http_site_go_on(struct http_site *site, struct http_answer *a)
 		site->scrapes--; /* open_page() counts it, if it succeeds */
 		open_page(&x);
 	} else {
+		x.reply.keep_alive = false; /* room for others */
 		answer_status(&x, 503);
 	}
 }

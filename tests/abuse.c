@@ -653,6 +653,19 @@ stalled(struct bot *b, uint32_t events)
 	return WAIT;
 }
 
+/* Each takes a little of its page at a time, and looks as if it went on. */
+static int
+trickle(struct bot *b, uint32_t events)
+{
+	char bytes[1024];
+
+	if (!b->spoke)
+		say(b, GET("/metrics") "\r\n");
+	else if (recv(b->fd, bytes, sizeof(bytes), 0) == 0 || (events & GONE) != 0)
+		return HANG_UP;
+	return 50;
+}
+
 static int
 connects(struct bot *b, uint32_t events)
 {
@@ -770,6 +783,13 @@ static const struct attack attacks[] = {
 	 .again_ms = 1000,
 	 .buffers = 4096,
 	 .act = stalled},
+	{.name = "trickle",
+	 .page = 1000,
+	 .few = true,
+	 .refuses = true,
+	 .buffers = 4096,
+	 .reads = true,
+	 .act = trickle},
 	{.name = "connects", .per_second = 10, .act = connects},
 	{.name = "half",
 	 .page = 1000,

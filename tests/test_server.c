@@ -416,6 +416,13 @@ run_out(cprom_server *s)
 	while (poll(&p, 1, 2) > 0);
 }
 
+/* Does nothing wake the server for so long? */
+static bool
+is_quiet(cprom_server *s, int ms)
+{
+	return poll(&(struct pollfd){.fd = cprom_server_fd(s), .events = POLLIN}, 1, ms) == 0;
+}
+
 /* Steps the server for so long. */
 static void
 run_for(cprom_server *s, long ms)
@@ -1042,48 +1049,6 @@ finish_page(struct client *c)
 	disconnect(c);
 }
 
-static void
-one_page_too_many_is_503_after_a_while(void **state)
-{
-	cprom_server *s = cprom_server_open("127.0.0.1:0", .registry = large, .max_scrapes = 1);
-	struct client slow = pause_in_page(s);
-	struct client c = connect_to(s);
-	long begin = now_ms();
-	struct reply r;
-
-	(void)state;
-	say_text(&c, GET("/metrics"));
-	r = hear_reply(&c, false);
-	assert_int_equal(r.status, 503);
-	assert_string_equal(header(&r, "Retry-After"), "1");
-	assert_true(now_ms() - begin >= 400);
-	free_reply(&r);
-	finish_page(&slow);
-	say_text(&c, GET("/metrics"));
-	finish_page(&c);
-	cprom_server_stop(s);
-}
-
-static void
-a_page_that_nobody_reads_makes_room_for_another(void **state)
-{
-	cprom_server *s = cprom_server_open("127.0.0.1:0", .registry = large, .max_scrapes = 1);
-	struct client slow = stall(s);
-	struct client c = connect_to(s);
-	struct reply r;
-
-	(void)state;
-	run_for(s, 500); /* what it may take begins when its socket is full */
-	say_text(&c, GET("/metrics"));
-	r = hear_reply(&c, false);
-	assert_page(&r, large);
-	free_reply(&r);
-	assert_cut(&slow);
-	disconnect(&c);
-	disconnect(&slow);
-	cprom_server_stop(s);
-}
-
 /* A client of 127.0.0.HOST that asks, and does not read what comes. */
 static struct client
 ask_from(cprom_server *s, uint32_t host, const char *text)
@@ -1108,24 +1073,112 @@ is_answered(const struct client *c)
 }
 
 static void
+one_page_too_many_is_503_after_a_while(void **state)
+{
+	cprom_server *s = cprom_server_open("127.0.0.1:0", .registry = large, .max_scrapes = 1);
+	struct client slow = pause_in_page(s);
+	struct client c = connect_to(s);
+	long begin = now_ms();
+	struct reply r;
+
+	(void)state;
+	say_text(&c, GET("/metrics"));
+	r = hear_reply(&c, false);
+	assert_int_equal(r.status, 503);
+	assert_string_equal(header(&r, "Retry-After"), "1");
+	assert_string_equal(header(&r, "Connection"), "close");
+	assert_true(now_ms() - begin >= 500);
+	free_reply(&r);
+	assert_closed(&c);
+	disconnect(&c);
+	finish_page(&slow);
+	c = ask_from(s, 1, GET("/metrics"));
+	finish_page(&c);
+	cprom_server_stop(s);
+}
+
+static void
+a_page_that_nobody_reads_makes_room_for_another(void **state)
+{
+	cprom_server *s = cprom_server_open("127.0.0.1:0", .registry = large, .max_scrapes = 1);
+	struct client slow = stall(s);
+	struct client c = connect_to(s);
+	struct reply r;
+
+	(void)state;
+	run_for(s, 500); /* what it may take begins when its socket is full */
+	say_text(&c, GET("/metrics"));
+	r = hear_reply(&c, false);
+	assert_page(&r, large);
+	free_reply(&r);
+	assert_cut(&slow);
+	disconnect(&c);
+	disconnect(&slow);
+	cprom_server_stop(s);
+}
+
+static void
 one_page_too_many_waits_for_its_place(void **state)
 {
 	cprom_server *s = cprom_server_open("127.0.0.1:0", .registry = large, .max_scrapes = 1);
 	struct client slow = pause_in_page(s);
-	struct client c = ask_from(s, 1, GET("/metrics") HEALTHY);
+	struct client c = ask_from(s, 1, GET("/metrics"));
 	struct client healthy = connect_to(s);
 	struct reply r;
 
 	(void)state;
 	expect_healthy(&healthy);
+	say_text(&c, HEALTHY);
+	run_out(s);
 	assert_false(is_answered(&c));
 	finish_page(&slow);
 	r = hear_reply(&c, false);
 	assert_page(&r, large);
 	free_reply(&r);
 	expect_status(&c, 200, false);
+	run_for(s, 100);
+	assert_true(is_quiet(s, 100));
 	disconnect(&c);
 	disconnect(&healthy);
+	cprom_server_stop(s);
+}
+
+static void
+the_next_request_of_a_connection_does_not_overtake_who_waits(void **state)
+{
+	cprom_server *s = cprom_server_open("127.0.0.1:0", .registry = large, .max_scrapes = 1);
+	struct client twice = ask_from(s, 1, GET("/metrics") GET("/metrics"));
+	struct client c;
+	struct reply r;
+
+	(void)state;
+	read_some(&twice);
+	c = ask_from(s, 2, GET("/metrics"));
+	r = hear_reply(&twice, false);
+	assert_page(&r, large);
+	free_reply(&r);
+	run_out(s);
+	assert_true(is_answered(&c));
+	assert_true(twice.n == 0 && !is_answered(&twice));
+	disconnect(&c);
+	finish_page(&twice);
+	cprom_server_stop(s);
+}
+
+/* The server wakes by itself to see that nobody reads. */
+static void
+who_waits_for_a_page_that_nobody_reads_is_not_refused(void **state)
+{
+	cprom_server *s = cprom_server_open("127.0.0.1:0", .registry = large, .max_scrapes = 1);
+	struct client slow = stall(s);
+	struct client c = ask_from(s, 2, GET("/metrics"));
+
+	(void)state;
+	while (!is_answered(&c))
+		assert_int_equal(cprom_server_step(s, 10000), 0);
+	finish_page(&c);
+	assert_cut(&slow);
+	disconnect(&slow);
 	cprom_server_stop(s);
 }
 
@@ -1141,13 +1194,13 @@ hosts_take_turns_at_the_places(void **state)
 	(void)state;
 	disconnect(&slow);
 	run_out(s);
-	assert_true(is_answered(&other));
-	assert_false(is_answered(&first) || is_answered(&second));
-	disconnect(&other);
-	run_out(s);
 	assert_true(is_answered(&first));
-	assert_false(is_answered(&second));
+	assert_false(is_answered(&other) || is_answered(&second));
 	disconnect(&first);
+	run_out(s);
+	assert_true(is_answered(&other));
+	assert_false(is_answered(&second));
+	disconnect(&other);
 	disconnect(&second);
 	cprom_server_stop(s);
 }
@@ -1164,7 +1217,10 @@ who_goes_while_waiting_lets_the_next_one_in(void **state)
 	(void)state;
 	setsockopt(gone.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 	disconnect(&gone);
-	run_out(s);
+	for (int turns = 0; !is_quiet(s, 2); turns++) {
+		assert_true(turns < 20);
+		assert_int_equal(cprom_server_step(s, 0), 0);
+	}
 	disconnect(&slow);
 	finish_page(&next);
 	cprom_server_stop(s);
@@ -1178,7 +1234,7 @@ who_waits_behind_another_of_its_host_makes_room(void **state)
 	struct client slow = pause_in_page(s);
 	struct client first = ask_from(s, 2, GET("/metrics"));
 	struct client second = ask_from(s, 2, GET("/metrics"));
-	struct client third = ask_from(s, 2, GET("/metrics"));
+	struct client third = ask_from(s, 2, GET("/metrics") HEALTHY);
 	struct client other = ask_from(s, 3, GET("/metrics"));
 	struct client c = connect_to(s);
 
@@ -1197,6 +1253,98 @@ who_waits_behind_another_of_its_host_makes_room(void **state)
 }
 
 static void
+no_more_than_256_wait(void **state)
+{
+	enum { CROWD = 256 };
+	cprom_server *s = cprom_server_open("127.0.0.1:0", .registry = large, .max_scrapes = 1,
+					    .max_connections = CROWD + 9);
+	struct client slow = pause_in_page(s);
+	struct client crowd[CROWD], other;
+
+	(void)state;
+	for (int i = 0; i < CROWD; i++) {
+		crowd[i] = connect_to(s);
+		say_text(&crowd[i], GET("/metrics"));
+	}
+	run_out(s);
+	other = ask_from(s, 2, GET("/metrics"));
+	expect_status(&crowd[CROWD - 1], 503, false);
+	assert_false(is_answered(&other) || is_answered(&crowd[0]));
+	for (int i = 0; i < CROWD; i++)
+		disconnect(&crowd[i]);
+	disconnect(&slow);
+	finish_page(&other);
+	cprom_server_stop(s);
+}
+
+static void
+a_host_with_several_pages_loses_one_to_a_host_that_has_none(void **state)
+{
+	cprom_server *s = cprom_server_open("127.0.0.1:0", .registry = large, .max_scrapes = 2);
+	struct client slow = pause_in_page(s), other = pause_in_page(s);
+	struct client c = ask_from(s, 2, GET("/metrics"));
+
+	(void)state;
+	finish_page(&c);
+	assert_cut(&slow);
+	finish_page(&other);
+	disconnect(&slow);
+	cprom_server_stop(s);
+}
+
+static void
+a_host_does_not_cut_off_its_own_pages(void **state)
+{
+	cprom_server *s = cprom_server_open("127.0.0.1:0", .registry = large, .max_scrapes = 2);
+	struct client slow = pause_in_page(s), other = pause_in_page(s);
+	struct client c = ask_from(s, 1, GET("/metrics"));
+
+	(void)state;
+	expect_status(&c, 503, false);
+	finish_page(&slow);
+	finish_page(&other);
+	disconnect(&c);
+	cprom_server_stop(s);
+}
+
+static void
+a_server_that_is_stepped_late_refuses_nobody_who_has_a_place(void **state)
+{
+	cprom_server *s = cprom_server_open("127.0.0.1:0", .registry = large, .max_scrapes = 1);
+	struct client slow = pause_in_page(s);
+	struct client c = ask_from(s, 1, GET("/metrics"));
+	const struct timespec late = {.tv_nsec = 700000000};
+
+	(void)state;
+	disconnect(&slow);
+	nanosleep(&late, NULL);
+	finish_page(&c);
+	cprom_server_stop(s);
+}
+
+static void
+head_and_http_1_0_wait_too(void **state)
+{
+	cprom_server *s = cprom_server_open("127.0.0.1:0", .registry = large, .max_scrapes = 1);
+	struct client slow = pause_in_page(s);
+	struct client head = ask_from(s, 1, "HEAD /metrics HTTP/1.1\r\n" HOST "\r\n" HEALTHY);
+	struct client old = ask_from(s, 1, "GET /metrics HTTP/1.0\r\n\r\n");
+
+	(void)state;
+	assert_false(is_answered(&head) || is_answered(&old));
+	disconnect(&slow);
+	expect_status(&head, 200, true);
+	expect_status(&head, 200, false);
+	hear_text(&old, "HTTP/1.1 200 OK\r\n");
+	while (hear(&old) == 1)
+		;
+	assert_true(old.n > 1000000);
+	disconnect(&head);
+	disconnect(&old);
+	cprom_server_stop(s);
+}
+
+static void
 stopping_ends_who_waits(void **state)
 {
 	cprom_server *s = cprom_server_open("127.0.0.1:0", .registry = large, .max_scrapes = 1,
@@ -1208,6 +1356,7 @@ stopping_ends_who_waits(void **state)
 	assert_false(is_answered(&c));
 	cprom_server_stop(s);
 	c.server = slow.server = NULL;
+	expect_status(&c, 503, false);
 	assert_closed(&c);
 	assert_cut(&slow);
 	disconnect(&c);
@@ -2409,9 +2558,16 @@ main(void)
 		cmocka_unit_test(one_page_too_many_is_503_after_a_while),
 		cmocka_unit_test(a_page_that_nobody_reads_makes_room_for_another),
 		cmocka_unit_test(one_page_too_many_waits_for_its_place),
+		cmocka_unit_test(the_next_request_of_a_connection_does_not_overtake_who_waits),
+		cmocka_unit_test(who_waits_for_a_page_that_nobody_reads_is_not_refused),
 		cmocka_unit_test(hosts_take_turns_at_the_places),
 		cmocka_unit_test(who_goes_while_waiting_lets_the_next_one_in),
 		cmocka_unit_test(who_waits_behind_another_of_its_host_makes_room),
+		cmocka_unit_test(no_more_than_256_wait),
+		cmocka_unit_test(a_host_with_several_pages_loses_one_to_a_host_that_has_none),
+		cmocka_unit_test(a_host_does_not_cut_off_its_own_pages),
+		cmocka_unit_test(a_server_that_is_stepped_late_refuses_nobody_who_has_a_place),
+		cmocka_unit_test(head_and_http_1_0_wait_too),
 		cmocka_unit_test(stopping_ends_who_waits),
 		cmocka_unit_test(the_kernel_holds_little_of_a_page_that_nobody_reads),
 		cmocka_unit_test(a_reader_that_stops_is_cut_off),
