@@ -61,7 +61,7 @@ struct client {
 	unsigned slot;
 	int64_t since;   /* when the wait began */
 	uint64_t origin; /* the host */
-	uint64_t turn; /* of those who wait for a place, in line; 0: behind another of its origin */
+	uint64_t turn;   /* at a place among the pages; 0: waits behind another of its origin */
 	struct http_conn conn; /* whose buffer stands behind this struct */
 };
 
@@ -214,10 +214,12 @@ find_follower(const struct http_loop *l)
 static void
 make_waiting_room(struct http_loop *l)
 {
-	struct client *c = find_follower(l);
+	struct client *c;
 
-	if (l->site.waiting >= MOST_WAITING)
-		dismiss(l, c != NULL ? c : l->queues[HTTP_WANT_PLACE].first);
+	if (l->site.waiting < MOST_WAITING)
+		return;
+	c = find_follower(l);
+	dismiss(l, c != NULL ? c : l->queues[HTTP_WANT_PLACE].first);
 }
 
 /* Who waits for a place is told of EPOLLHUP and EPOLLERR alone. */
