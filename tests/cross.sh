@@ -13,7 +13,7 @@ mkdir -p cross
 cross=$PWD/cross
 sources=${CROSS_SOURCES:-$cross/sources}
 
-all="aarch64 armhf i386 i386-qemu riscv64 s390x musl
+all="aarch64 armhf i386 riscv64 s390x musl
 	gcc-O0 gcc-O2 gcc-O3 gcc-lto clang-O0 clang-O2 clang-O3 clang-lto"
 
 # ---- targets -------------------------------------------------------------------
@@ -26,7 +26,6 @@ describe()
 	aarch64) host=aarch64-linux-gnu emulator=qemu-aarch64 ;;
 	armhf) host=arm-linux-gnueabihf emulator=qemu-arm ;;
 	i386) host=i686-linux-gnu ;;
-	i386-qemu) host=i686-linux-gnu emulator=qemu-i386 ;;
 	riscv64) host=riscv64-linux-gnu emulator=qemu-riscv64 ;;
 	s390x) host=s390x-linux-gnu emulator=qemu-s390x ;;
 	musl) cc=musl-gcc link=-all-static ;;
