@@ -12,6 +12,7 @@
  *  3. Where the client may still be sending when the last answer is out, the
  *     socket lingers: closing it over unread input would reset the connection,
  *     and the client might never see the answer (RFC 9112, 9.6).
+ *  4. What waits is a page for which there is no place yet among those under way (http_loop.c, 4).
  */
 #define _GNU_SOURCE 1 /* struct ucred */
 #include "http_conn.h"
