@@ -111,10 +111,9 @@ open_page(struct exchange *x)
 {
 	struct http_answer *a = x->answer;
 	struct http_site *site = x->site;
-	int status;
+	int status = cpromi_http_page_open(&a->page, &site->spare, site->registry, &x->request,
+					   !site->no_gzip, &x->reply);
 
-	status = cpromi_http_page_open(&a->page, &site->spare, site->registry, &x->request,
-				       !site->no_gzip, &x->reply);
 	if (status != 0) {
 		answer_status(x, status);
 		return;

@@ -143,12 +143,19 @@ connect_socket(cprom_server *step, const struct sockaddr *from, const struct soc
 	return c;
 }
 
+/* 127.0.0.HOST */
+static struct sockaddr_in
+loopback(uint32_t host, int port)
+{
+	return (struct sockaddr_in){.sin_family = AF_INET,
+				    .sin_port = htons((uint16_t)port),
+				    .sin_addr = {htonl((INADDR_LOOPBACK & ~0xFFu) | host)}};
+}
+
 static struct client
 connect_port(cprom_server *step, int port, int buffer)
 {
-	struct sockaddr_in to = {.sin_family = AF_INET,
-				 .sin_port = htons((uint16_t)port),
-				 .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	struct sockaddr_in to = loopback(1, port);
 
 	return connect_socket(step, NULL, (struct sockaddr *)&to, sizeof(to), buffer);
 }
@@ -405,22 +412,20 @@ expect_healthy(struct client *c)
 	free_reply(&r);
 }
 
-/* Runs the server until it has nothing to do at once. */
-static void
-run_out(cprom_server *s)
-{
-	struct pollfd p = {.fd = cprom_server_fd(s), .events = POLLIN};
-
-	do
-		assert_int_equal(cprom_server_step(s, 0), 0);
-	while (poll(&p, 1, 2) > 0);
-}
-
 /* Does nothing wake the server for so long? */
 static bool
 is_quiet(cprom_server *s, int ms)
 {
 	return poll(&(struct pollfd){.fd = cprom_server_fd(s), .events = POLLIN}, 1, ms) == 0;
+}
+
+/* Runs the server until it has nothing to do at once. */
+static void
+run_out(cprom_server *s)
+{
+	do
+		assert_int_equal(cprom_server_step(s, 0), 0);
+	while (!is_quiet(s, 2));
 }
 
 /* Steps the server for so long. */
@@ -1040,12 +1045,18 @@ pause_in_page(cprom_server *s)
 }
 
 static void
-finish_page(struct client *c)
+expect_large_page(struct client *c)
 {
 	struct reply r = hear_reply(c, false);
 
 	assert_page(&r, large);
 	free_reply(&r);
+}
+
+static void
+finish_page(struct client *c)
+{
+	expect_large_page(c);
 	disconnect(c);
 }
 
@@ -1053,11 +1064,7 @@ finish_page(struct client *c)
 static struct client
 ask_from(cprom_server *s, uint32_t host, const char *text)
 {
-	struct sockaddr_in from = {.sin_family = AF_INET,
-				   .sin_addr = {htonl((INADDR_LOOPBACK & ~0xFFu) | host)}};
-	struct sockaddr_in to = {.sin_family = AF_INET,
-				 .sin_port = htons((uint16_t)cprom_server_port(s)),
-				 .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	struct sockaddr_in from = loopback(host, 0), to = loopback(1, cprom_server_port(s));
 	struct client c = connect_socket(s, (struct sockaddr *)&from, (struct sockaddr *)&to,
 					 sizeof(to), WINDOW);
 
@@ -1123,7 +1130,6 @@ one_page_too_many_waits_for_its_place(void **state)
 	struct client slow = pause_in_page(s);
 	struct client c = ask_from(s, 1, GET("/metrics"));
 	struct client healthy = connect_to(s);
-	struct reply r;
 
 	(void)state;
 	expect_healthy(&healthy);
@@ -1131,9 +1137,7 @@ one_page_too_many_waits_for_its_place(void **state)
 	run_out(s);
 	assert_false(is_answered(&c));
 	finish_page(&slow);
-	r = hear_reply(&c, false);
-	assert_page(&r, large);
-	free_reply(&r);
+	expect_large_page(&c);
 	expect_status(&c, 200, false);
 	run_for(s, 100);
 	assert_true(is_quiet(s, 100));
@@ -1148,14 +1152,11 @@ the_next_request_of_a_connection_does_not_overtake_who_waits(void **state)
 	cprom_server *s = cprom_server_open("127.0.0.1:0", .registry = large, .max_scrapes = 1);
 	struct client twice = ask_from(s, 1, GET("/metrics") GET("/metrics"));
 	struct client c;
-	struct reply r;
 
 	(void)state;
 	read_some(&twice);
 	c = ask_from(s, 2, GET("/metrics"));
-	r = hear_reply(&twice, false);
-	assert_page(&r, large);
-	free_reply(&r);
+	expect_large_page(&twice);
 	run_out(s);
 	assert_true(is_answered(&c));
 	assert_true(twice.n == 0 && !is_answered(&twice));
